@@ -100,6 +100,23 @@ def test_a_program_that_another_user_may_exchange_is_not_installed(tmp_path: Pat
     assert f"{program} would be run, and must not be" in done.stderr
 
 
+@pytest.mark.parametrize("link", [False, True])
+def test_a_state_folder_of_another_user_is_refused(tmp_path: Path, link: bool) -> None:
+    """Also where it is there already, and where a link of the user's own leads to it."""
+    if os.geteuid() != 0:
+        lacking("another user needs root")
+    theirs = tmp_path / "theirs"
+    theirs.mkdir(mode=0o700)
+    os.chown(theirs, 65534, 65534)
+    if link:
+        (tmp_path / "state").symlink_to(theirs)
+    text = f'[heartbeat]\nstate_dir = "{tmp_path / "state" if link else theirs}"\n{CONFIG}'
+    ended = heartbeat(here(tmp_path, text), "timer", "--install", "--user", XDG_RUNTIME_DIR=str(tmp_path))
+    assert (ended.code, ended.out) == (3, "")
+    assert f"state folder {theirs}: {theirs} belongs to nobody, and must belong to root" in ended.err
+    assert theirs.stat().st_uid == 65534 and not list(theirs.iterdir())
+
+
 def test_a_user_who_cannot_run_it_is_refused(tmp_path: Path) -> None:
     """And one who can, but may not read the configuration, since it is in a folder of root's alone."""
     if os.geteuid() != 0 or not shutil.which("setpriv"):

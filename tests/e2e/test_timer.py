@@ -156,6 +156,33 @@ def _from_nothing_to_a_delivered_alert(box: SystemdBox) -> None:
     assert heartbeat(box, "timer", "--install", "--run-as", "heartbeat").endswith("timer: nothing to change\n")
 
 
+def _what_the_user_links_to_stays_roots(box: SystemdBox) -> None:
+    """systemd is root and follows links: a unit must not have it give away what they lead to, whether the user sets
+    them after the installation or before it, or names another's folder."""
+    box.shell("install -d -m 0755 /usr/lib/roots/heartbeat; install -d -m 0700 /var/lib/roots")
+    _as_heartbeat(box, "cd /var/lib/heartbeat/.local && mv state kept && ln -s /usr/lib/roots state")
+    box.try_systemctl("start", _SERVICE)
+    refused = "Permission denied; name one that heartbeat can make"
+    words = ("timer", "--install", "--run-as", "heartbeat")
+    assert f"state folder /usr/lib/roots/heartbeat: {refused}" in heartbeat(box, *words, code=3)
+    _as_heartbeat(box, "cd /var/lib/heartbeat/.local && rm state && mv kept state")
+    for folder in ("/var/lib/roots", "/var/lib/not-there"):
+        configure(box, f'[heartbeat]\nstate_dir = "{folder}"\n{_PLAIN}', "/etc/heartbeat/named.toml")
+        said = heartbeat(box, "--config", "/etc/heartbeat/named.toml", *words, code=3)
+        assert f"state folder {folder}: {refused}" in said
+    owners = box.shell("stat -c '%n %U %a' /usr/lib/roots /usr/lib/roots/heartbeat /var/lib/roots")
+    assert owners.splitlines() == [
+        "/usr/lib/roots root 755",
+        "/usr/lib/roots/heartbeat root 755",
+        "/var/lib/roots root 700",
+    ]
+    assert box.shell(f"ls -A /usr/lib/roots/heartbeat; ls {_UNITS} | grep named || true") == ""
+
+
+def _as_heartbeat(box: SystemdBox, line: str) -> str:
+    return docker("exec", "--user=heartbeat", "--workdir=/", box.name, "sh", "-c", line)
+
+
 def _the_sandbox_of_a_configuration_without_programs(box: SystemdBox) -> None:
     """Written is what a pass writes; a setuid program gives nothing."""
     box.shell("cp /usr/bin/id /usr/local/bin/who && chmod u+s /usr/local/bin/who")
@@ -361,6 +388,7 @@ def test_the_timer_of_a_real_systemd(box: SystemdBox) -> None:
     """One after the other: each goes on where the one before it has left the host."""
     for step in (
         _from_nothing_to_a_delivered_alert,
+        _what_the_user_links_to_stays_roots,
         _the_sandbox_of_a_configuration_without_programs,
         _a_check_of_disks_sees_in_it_what_it_sees_outside,
         _what_hangs_is_ended_and_what_is_killed_is_made_again,

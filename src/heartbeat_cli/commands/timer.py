@@ -1,5 +1,6 @@
 """`heartbeat timer`: the systemd units that start heartbeat in place of cron, printed or installed."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
@@ -113,21 +114,31 @@ def _wanted(app: App, where: "Manager") -> "Units":
 
 
 def _prepare(app: App, wanted: "Units") -> None:
-    """The state folder, which the sandbox must find; and no program that another user may exchange. Raises
+    """Make the state folder, which the sandbox must find, with the rights of the user alone: what systemd or root made
+    and gave away could be a folder of somebody else's. And refuse a program that another user may exchange. Raises
     HeartbeatError."""
-    from heartbeat_cli.domain.kinds.timer_units import STATE
     from heartbeat_cli.system import trusted
 
     program = wanted.job.program[0]
     if (why := trusted.why_not(program)) is not None:
         raise HeartbeatError(Text("{program} would be run, and must not be: {why}", program=program, why=why))
+    folder = wanted.state
     try:
-        trusted.make_folder(wanted.state)
+        trusted.make_folder(folder)
+        trusted.check(app.config.state_dir)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
+    except trusted.Untrusted as error:
+        raise HeartbeatError(Text("state folder {folder}: {why}", folder=folder, why=str(error.strerror))) from None
     except OSError as error:
-        if wanted.user is not None and wanted.state.startswith(STATE):
-            return  # systemd makes it
-        why = error.strerror or str(error)
-        raise HeartbeatError(Text("state folder {folder}: {why}", folder=wanted.state, why=why)) from None
+        raise HeartbeatError(
+            Text(
+                "state folder {folder}: {why}; name one that {user} can make, or make it and give it to {user}",
+                folder=folder,
+                why=error.strerror or str(error),
+                user=wanted.user or current_user(),
+            )
+        ) from None
 
 
 def _variables(app: App, where: "Manager", wanted: "Units") -> Iterator[Text]:

@@ -63,7 +63,6 @@ def test_where_nothing_else_is_needed_the_sandbox_is_closed() -> None:
     assert found["Type"] == "oneshot" and found["User"] == "heartbeat"
     assert found["ProtectSystem"] == "strict" and found["CapabilityBoundingSet"] == ""
     assert found["ReadWritePaths"] == '/var/lib/heartbeat/state "-/srv/my page"'
-    assert found["StateDirectory"] == "heartbeat/state"
     assert "KillMode" not in found
 
 
@@ -102,9 +101,19 @@ def test_root_keeps_what_checks_use() -> None:
 def test_a_users_own_manager_gets_nothing_that_wants_mounts() -> None:
     """It would have to map users, after which every file of root's is nobody's."""
     found = lines(timer_units.service(UNITS._replace(user=None)))
-    wanting = ("User", "ProtectSystem", "PrivateDevices", "ReadWritePaths", "StateDirectory", "CapabilityBoundingSet")
+    wanting = ("User", "ProtectSystem", "PrivateDevices", "ReadWritePaths", "CapabilityBoundingSet")
     assert [key for key in wanting if key in found] == []
     assert found["NoNewPrivileges"] == "yes"
+
+
+@pytest.mark.parametrize("state", ["/var/lib/heartbeat", UNITS.state, "/var/lib/a:b", "/srv/heartbeat", "/root/x"])
+@pytest.mark.parametrize("needs", [Needs(), Needs(programs=True), Needs(filesystems=True)])
+def test_systemd_gives_no_folder_to_the_user(state: str, needs: Needs) -> None:
+    """It does that as root, and follows links on the way that the user can set."""
+    found = lines(timer_units.service(UNITS._replace(state=state, needs=needs)))
+    assert [key for key in found if key.endswith(("Directory", "DirectoryMode")) or key.startswith("Exec")] == [
+        "ExecStart"
+    ]
 
 
 def test_an_early_systemd_gets_what_it_knows() -> None:

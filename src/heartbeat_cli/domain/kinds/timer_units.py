@@ -1,7 +1,9 @@
 """The systemd units that start heartbeat in place of cron, as text. Pure; `system/units.py` writes them.
 
-Every line beyond the plain ones has its reason in a comment above it. The first lines say for which configuration a
-unit was made and for what of it, so that a later call knows its own units and `doctor` those that are out of date.
+Every line beyond the plain ones has its reason in a comment above it. None has systemd, which is root, make a path or
+give it away that the user of the unit can choose or exchange (`StateDirectory=` and its like). The first lines say for
+which configuration a unit was made and for what of it, so that a later call knows its own units and `doctor` those that
+are out of date.
 """
 
 from collections.abc import Iterator
@@ -15,7 +17,6 @@ NO_FILE = "no file"  # in its place: heartbeat uses the configuration that it fi
 _MADE_FOR = "# made for: "
 _CONSISTENT_DELAY = 247  # the systemd that came with FixedRandomDelay=
 _ONESHOT_RESTART = 244  # and with Restart= for Type=oneshot; an earlier one refuses such a unit
-STATE = "/var/lib/"  # systemd makes state folders below it
 _CAPABILITIES = "CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_SYS_PTRACE"
 _Lines = Iterator[str]
 
@@ -134,10 +135,6 @@ def _process(units: Units) -> _Lines:
         yield f"User={_quoted(units.user)}"
     for name, value in {"PATH": PATH, **units.job.environment}.items():
         yield f"Environment={_quoted(f'{name}={value}')}"
-    if units.user is not None and units.state.startswith(STATE):
-        yield "# systemd makes the state folder where it is missing, and gives it to the user."
-        yield f"StateDirectory={_quoted(units.state.removeprefix(STATE))}"
-        yield "StateDirectoryMode=0700"
     yield "# A pass ends by itself. This is for what no program can escape, such as a network file system that hangs."
     yield f"TimeoutStartSec={_limit(units.limit)}"
     yield "TimeoutStopSec=10"
