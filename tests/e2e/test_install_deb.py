@@ -103,10 +103,19 @@ def test_an_upgrade_keeps_configuration_state_and_timer(box: SystemdBox) -> None
 
 
 def test_a_configuration_with_a_mistake_does_not_stop_an_upgrade(box: SystemdBox) -> None:
+    """The timer goes on with the unit that is there, which gives no folder away any more."""
+    unit, given = f"{_UNITS}/heartbeat.service", "StateDirectory=heartbeat/.local/state/heartbeat"
+    before = box.shell(f"cat {unit}")
+    reason = "# systemd makes the state folder where it is missing, and gives it to the user."
+    box.shell(
+        f"sed -i 's:^User=.*:&\\n{reason}\\n{given}\\nStateDirectoryMode=0700:' {unit} && grep -q '{given}' {unit}"
+    )
     box.shell(f"cp -p {_CONFIG} /root/kept && echo nonsense >>{_CONFIG}")
     said = apt(box, "install", "--reinstall", "/packages/newer.deb")
     assert "heartbeat: the timer could not be brought up to date" in said
     assert timer(box) == ("enabled", "active")
+    assert box.shell(f"cat {unit}") == before
+    assert box.property("heartbeat.service", "StateDirectory") == ""
     box.shell(f"cp -p /root/kept {_CONFIG}")
 
 

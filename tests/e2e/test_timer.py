@@ -3,7 +3,7 @@ let a pass do; and a pass under the rules of the manual's CronJob. One container
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -290,6 +290,7 @@ def _doctor_knows_the_timer_and_what_else_starts_heartbeat(box: SystemdBox) -> N
         return [(one["level"], one["text"]) for one in json.loads(said) if one["topic"] == topic]
 
     assert found("timer") == []
+    _units_of_an_earlier_version_are_out_of_date(box, found)
     assert found("scheduler") == [("ok", "the systemd timer heartbeat.timer is active")]
     assert found("last pass")[0][0] == "ok"
     box.shell("cp /bin/sleep /usr/sbin/cron; mkdir -p /etc/cron.d")
@@ -302,6 +303,18 @@ def _doctor_knows_the_timer_and_what_else_starts_heartbeat(box: SystemdBox) -> N
     configure(box, _PLAIN)  # without the script: the sandbox would be another one
     assert [level for level, _ in found("timer")] == ["warn"]
     install(box)
+    assert found("timer") == []
+
+
+def _units_of_an_earlier_version_are_out_of_date(
+    box: SystemdBox, found: Callable[[str], list[tuple[str, str]]]
+) -> None:
+    """They had systemd give folders away; root and the user are told."""
+    box.shell(f"sed -i 's:^User=.*:&\\nStateDirectory=heartbeat/.local/state/heartbeat:' {_UNITS}/{_SERVICE}")
+    ((level, text),) = found("timer")
+    assert level == "bad" and "StateDirectory= of its service heartbeat can become the owner" in text
+    assert "`sudo heartbeat timer --install --run-as heartbeat`" in heartbeat(box, "doctor", code=None)
+    assert "starts heartbeat every" in install(box)
     assert found("timer") == []
 
 

@@ -115,8 +115,9 @@ def _timers(systemctl: Sequence[str], user: bool, config: Path | None) -> Iterat
     for unit in _show(systemctl, user, ("Id", "Names", "ExecStart", "FragmentPath"), names) if names else ():
         timer = by_unit.get(unit.get("Id", ""))
         if timer is not None and _starts_this(unit.get("ExecStart", ""), config):
-            made_for = _made_for(unit.get("FragmentPath", ""), user)
-            yield Timer(timer.get("Id", "?"), timer.get("ActiveState") == "active", user, made_for)
+            text = units.read(path) if (path := unit.get("FragmentPath", "")) else ""
+            made_for, to = _made_for(text, user), timer_units.gives_folders_to(text)
+            yield Timer(timer.get("Id", "?"), timer.get("ActiveState") == "active", user, made_for, to)
 
 
 def _starts_this(exec_start: str, config: Path | None) -> bool:
@@ -131,9 +132,8 @@ def _starts_this(exec_start: str, config: Path | None) -> bool:
     return os.path.realpath(named) == os.path.realpath(config) or f" --config {config.absolute()} " in command
 
 
-def _made_for(path: str, user: bool) -> str:
+def _made_for(text: str, user: bool) -> str:
     """What a service that `heartbeat timer` made for this user says it was made for; "" for any other."""
-    text = units.read(path) if path else ""
     return timer_units.made_for_of(text) if user or f"\nUser={_own_name()}\n" in text else ""
 
 

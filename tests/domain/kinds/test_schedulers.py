@@ -144,6 +144,16 @@ def test_units_that_were_made_for_other_settings(timer: Timer, advice: str | Non
     assert [(one.level, one.advice) for one in found] == ([] if advice is None else [("warn", advice)])
 
 
+@pytest.mark.parametrize("made_for", ["", "every 30 s", "every 15 s"])
+def test_units_of_an_earlier_version_that_give_folders_away(made_for: str) -> None:
+    """Root is told as well, who does not know what they would be made for now."""
+    timer = TIMER._replace(made_for=made_for, gives_folders_to="hb")
+    (found,) = outdated(Starters(timers=[timer]), "every 30 s")
+    assert found.level == "bad"
+    assert found.text.startswith(f"{timer.name} is out of date: by the StateDirectory= of its service hb can become")
+    assert found.advice == "`sudo heartbeat timer --install --run-as hb` brings it up to date"
+
+
 def test_the_journal_of_the_manager_that_starts_it() -> None:
     (late,) = last_pass(Starters(timers=[OWN]), LATE, NOW)
     assert late.advice == "`journalctl --user -u heartbeat` shows what its runs say"

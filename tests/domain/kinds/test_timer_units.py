@@ -116,6 +116,15 @@ def test_systemd_gives_no_folder_to_the_user(state: str, needs: Needs) -> None:
     ]
 
 
+def test_units_of_an_earlier_version_are_known_by_the_folder_that_they_give_away() -> None:
+    now = timer_units.service(UNITS)
+    earlier = now.replace("User=heartbeat\n", "User=heartbeat\nStateDirectory=heartbeat/state\n")
+    assert timer_units.gives_folders_to(now) == ""
+    assert timer_units.gives_folders_to(earlier) == "heartbeat"
+    assert timer_units.gives_folders_to(earlier.replace("User=heartbeat", "User=root")) == ""
+    assert timer_units.gives_folders_to(earlier.replace(timer_units.MARK, "# my own: ")) == ""
+
+
 def test_an_early_systemd_gets_what_it_knows() -> None:
     """Before 244 it refused a oneshot with Restart=."""
     assert "Restart=" in timer_units.service(UNITS)

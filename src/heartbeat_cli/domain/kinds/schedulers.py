@@ -24,12 +24,14 @@ _AHEAD = 60.0  # seconds that the last pass may lie ahead of now
 
 class Timer(Record):
     """A systemd timer that starts heartbeat; `user`: of this user's own manager. `made_for`: what of the configuration
-    its service was made for, where `heartbeat timer` made it for this user."""
+    its service was made for, where `heartbeat timer` made it for this user. `gives_folders_to`: the user to whom its
+    service, made by an earlier version, gives folders that he chooses; "" for none."""
 
     name: str
     active: bool
     user: bool = False
     made_for: str = ""
+    gives_folders_to: str = ""
 
 
 class Starters(Record):
@@ -89,12 +91,25 @@ def _twice(seen: Starters) -> Iterator[Finding]:
 
 
 def outdated(seen: Starters, made_for: str) -> Iterator[Finding]:
-    """Was the timer made for the configuration as it is? `made_for`: what it would be made for now."""
+    """Was the timer made for the configuration as it is, and by a version whose units are safe? `made_for`: what it
+    would be made for now."""
     for one in seen.timers:
-        if one.made_for and one.made_for != made_for:
+        if one.gives_folders_to:
+            yield _unsafe(one)
+        elif one.made_for and one.made_for != made_for:
             text = Text("{name} was made for other settings: interval, recovery steps or files", name=one.name)
             command = f"heartbeat timer --install{' --user' if one.user else ''}"
             yield Finding("timer", "warn", text, Text("`{command}` brings it up to date", command=command))
+
+
+def _unsafe(one: Timer) -> Finding:
+    text = Text(
+        "{name} is out of date: by the StateDirectory= of its service {user} can become the owner of any folder",
+        name=one.name,
+        user=one.gives_folders_to,
+    )
+    command = f"sudo heartbeat timer --install --run-as {quote(one.gives_folders_to)}"
+    return Finding("timer", "bad", text, Text("`{command}` brings it up to date", command=command))
 
 
 def _without_daemon(seen: Starters, come: bool) -> Finding:

@@ -70,6 +70,14 @@ def made_for_of(unit: str) -> str:
     return next((one.removeprefix(_MADE_FOR) for one in unit.splitlines() if one.startswith(_MADE_FOR)), "")
 
 
+def gives_folders_to(unit: str) -> str:
+    """The user whom a unit of ours, made by version 0.2, has systemd give folders that he can choose; "" for none."""
+    if source_of(unit) is None or "\nStateDirectory=" not in unit:
+        return ""
+    user = next((one.removeprefix("User=") for one in unit.splitlines() if one.startswith("User=")), "")
+    return user if user != "root" else ""
+
+
 def service(units: Units) -> str:
     """The service that makes one pass. Raises ValueError for what cannot stand in a unit."""
     return _text([*_head(units, "service"), *_unit(units), *_process(units), *_sandbox(units)])

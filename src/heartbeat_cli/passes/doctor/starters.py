@@ -34,7 +34,7 @@ def examine(config: Config, path: Path | None, every: int, watch: Watch | None, 
     named = Text("your crontab") if lines else system
     seen = judged.Starters(named, schedulers.timers(config=path), daemon, sees_all)
     yield from _crontab(seen, lines, trouble, every)
-    if any(one.made_for for one in seen.timers):
+    if any(one.made_for or one.gives_folders_to for one in seen.timers):
         state = os.path.realpath(config.state_dir)
         limit = lock_held.longest_pass(config)
         yield from judged.outdated(seen, timer_units.made_for(every, limit, needs.needed(config), state))
