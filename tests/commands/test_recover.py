@@ -5,10 +5,13 @@ import os
 import pwd
 import re
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from heartbeat_cli.config import load, places
+from heartbeat_cli.system import lock
 from tests.parts.outage import Outage
 from tests.parts.verb import heartbeat
 
@@ -53,6 +56,30 @@ def test_the_command_that_a_message_advises_is_carried_out(tmp_path: Path, mode:
     assert advised == ["recover --component thing" + (" --force" if mode == "off" else "")]
     ended = heartbeat(tmp_path, *advised[0].split())
     assert ended.code == 0 and ended.out.startswith("thing: ran command mend done: ")
+def counted(thing: Outage) -> Callable[[], int]:
+    """Has its checks counted from now on."""
+    checks = thing.script.with_name("checks")
+    thing.script.write_text(thing.script.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\necho >>{checks}\n", 1))
+    return lambda: len(checks.read_text()) if checks.exists() else 0
+
+
+def test_a_dry_run_needs_no_lock_and_checks_only_where_it_may(tmp_path: Path) -> None:
+    """A pass that begins meanwhile finds the lock free; what is decided is what is stored, or what a check says now."""
+    thing = Outage(tmp_path, recovery=ladder(tmp_path, "true"), also=f'[heartbeat]\nstate_dir = "{tmp_path}/s"\n')
+    thing.down()
+    checks, words = counted(thing), ("recover", "--component", "thing", "--dry-run")
+    with lock.only_one(places.config_folder(load.read(thing.config))):
+        stored = heartbeat(tmp_path, *words, "--no-check")
+        assert checks() == 0
+        asked = heartbeat(tmp_path, *words)
+        assert checks() == 1
+    assert (stored.code, stored.err) == (asked.code, asked.err) == (0, "")
+    assert stored.out == asked.out and stored.out.startswith("thing: would run command mend: ")
+    thing.heals()
+    assert heartbeat(tmp_path, *words).out == "thing: held command mend: it answers again\n"
+    assert heartbeat(tmp_path, *words, "--no-check").out == stored.out
+    line = "heartbeat: --no-check wants --dry-run: no step is taken without a check\n"
+    assert heartbeat(tmp_path, "recover", "--no-check") == (2, "", line)
 
 
 def test_what_was_done_as_json(tmp_path: Path) -> None:

@@ -11,8 +11,12 @@ import pytest
 
 from heartbeat_cli.commands._mcp_lines import MOST
 from heartbeat_cli.commands._mcp_server import _AT_ONCE, _WAITING
+from heartbeat_cli.commands._mcp_tools import allowed
+from heartbeat_cli.config import load as configuration
+from heartbeat_cli.config import places
 from heartbeat_cli.redact import BLOT
-from tests.commands.test_recover import ladder
+from heartbeat_cli.system import lock
+from tests.commands.test_recover import counted, ladder
 from tests.parts.docker import wait_for
 from tests.parts.mcp_client import Agent, Wire, talk, wire
 from tests.parts.outage import Outage
@@ -156,6 +160,20 @@ def test_what_is_not_allowed_is_not_done(tmp_path: Path) -> None:
     assert not (tmp_path / "tried").exists()
     assert "not acknowledged" in heartbeat(tmp_path, "ack").out
     assert heartbeat(tmp_path, "silence").err == "no silence in force\n"
+
+
+def test_a_client_that_reads_holds_up_no_pass_and_reaches_no_target(tmp_path: Path) -> None:
+    """No tool that needs no --allow takes the lock of the pass, waits for it, or makes a check."""
+    thing = Outage(tmp_path, recovery=ladder(tmp_path, "exit 0"), also=f'[heartbeat]\nstate_dir = "{tmp_path}/s"\n')
+    thing.down()
+    checks = counted(thing)
+    with lock.only_one(places.config_folder(configuration.read(thing.config))), wire(tmp_path) as server:
+        server.begin()
+        for tool in allowed(frozenset()):
+            assert not server.call(tool.name).is_error
+        (step,) = server.call("recover_dry_run", components=["thing"]).output
+        assert (step["component"], step["decision"]) == ("thing", "would run")
+    assert checks() == 0
 
 
 def test_a_flood_of_calls_is_refused_beyond_a_bound(tmp_path: Path) -> None:

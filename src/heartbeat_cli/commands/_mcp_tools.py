@@ -123,9 +123,10 @@ _READS = (
     ),
     Tool(
         "recover_dry_run",
-        "What recovery would do now about the components in fault, and why, or why nothing; nothing is done"
-        " (heartbeat recover --dry-run --format json).",
-        lambda given, by: ["recover", "--dry-run", _JSON, *_named(given)],
+        "What recovery would do now about the components in fault, and why, or why nothing, by the last checks; right"
+        " before a step it checks again. Nothing is done and nothing is checked"
+        " (heartbeat recover --dry-run --no-check --format json).",
+        lambda given, by: ["recover", "--dry-run", "--no-check", _JSON, *_named(given)],
         {"components": _COMPONENTS},
     ),
     Tool(

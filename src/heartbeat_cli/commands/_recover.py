@@ -11,6 +11,34 @@ if TYPE_CHECKING:
     from heartbeat_cli.store.standby.keeper import Keeper
 
 
+def by_hand(app: "App", wanted: Sequence[str] | None, forced: bool, by: str) -> "list[StepResult]":
+    """Run the recovery that a person, or a program, asks for, in a pass of its own. Raises Busy when another one is at
+    work."""
+    from heartbeat_cli.commands._deliver import PassDelivery
+    from heartbeat_cli.store.sql import sentences
+
+    with app.keeper() as keeper:
+        post = PassDelivery(app, keeper)
+        steps = recover(app, keeper, post, lambda text: None, wanted, forced, by=by)
+        known: list[StepResult] = keeper.run(lambda db: sentences.known(db, steps, app.locale), app.now())
+        keeper.refresh_mirror(app.now())
+        if post.begun:
+            post.end()
+    return known
+
+
+def foreseen(app: "App", wanted: Sequence[str] | None, forced: bool, asks: bool) -> "list[StepResult]":
+    """What recovery would do now. It only reads, and holds up no pass: the lock is neither waited for nor taken.
+    `asks`: whether what is due is checked again and its action asked, as before a step, or what is stored counts."""
+    from heartbeat_cli.passes.recover import recover
+    from heartbeat_cli.store.sql import sentences
+
+    with app.store_to_read() as db:
+        store = recover.one_store(db)
+        steps = recover.recover(store, app.config, wanted=wanted, forced=forced, dry_run=True, asks=asks)
+        return sentences.known(db, steps, app.locale)
+
+
 def recover(
     app: "App",
     keeper: "Keeper",
@@ -18,7 +46,6 @@ def recover(
     log: Callable[[str], None],
     wanted: Sequence[str] | None = None,
     forced: bool = False,
-    dry_run: bool = False,
     asked: Sequence[str] = (),
     by: str = "person",
 ) -> "list[StepResult]":
@@ -40,7 +67,6 @@ def recover(
         app.config,
         wanted=wanted,
         forced=forced,
-        dry_run=dry_run,
         meanwhile=meanwhile,
         asked=asked,
         by=by,

@@ -25,8 +25,13 @@ from heartbeat_cli.errors import UsageError
 @by_option
 @format_option("table", "json")
 @dry_run_option
+@click.option(
+    "--no-check",
+    is_flag=True,
+    help="With --dry-run: go by what is stored, and ask neither components nor their actions.",
+)
 @pass_app
-def command(app: App, names: tuple[str, ...], force: bool, by: str, form: str, dry_run: bool) -> int:
+def command(app: App, names: tuple[str, ...], force: bool, by: str, form: str, dry_run: bool, no_check: bool) -> int:
     """Run the recovery steps that are due, and verify them.
 
     Each component has a ladder of steps; when a step does not help, the next one follows. A step is verified by the
@@ -39,23 +44,18 @@ def command(app: App, names: tuple[str, ...], force: bool, by: str, form: str, d
       heartbeat recover --component gateway --force
     """
     from heartbeat_cli.commands import _decisions, _recover
-    from heartbeat_cli.commands._deliver import PassDelivery
-    from heartbeat_cli.store.sql import sentences
 
     if force and not names:
         raise UsageError(Text("--force wants --component: say what to recover"))
     if by and not names:
         raise UsageError(Text("--by wants --component: say what to recover"))
+    if no_check and not dry_run:
+        raise UsageError(Text("--no-check wants --dry-run: no step is taken without a check"))
     wanted = app.components(names) if names else None
-    with app.keeper() as keeper:
-        post = PassDelivery(app, keeper)
-        steps = _recover.recover(
-            app, keeper, post, lambda text: None, wanted, force, dry_run, by=requester(by) if by else "person"
-        )
-        steps = keeper.run(lambda db: sentences.known(db, steps, app.locale), app.now())
-        keeper.refresh_mirror(app.now())
-        if post.begun:
-            post.end()
+    if dry_run:
+        steps = _recover.foreseen(app, wanted, force, asks=not no_check)
+    else:
+        steps = _recover.by_hand(app, wanted, force, requester(by) if by else "person")
     if form == "json":
         print_json([step._asdict() for step in steps])
     else:

@@ -46,7 +46,7 @@ SaveAttempt = Callable[[Attempt], None]
 class Choice:
     """Decisions about components: what needs no step is among `results`, what is due among `due`. `busy` are the
     components whose step this run is taking or verifying, `waiting` how many steps are about to be taken; with `dry`,
-    nothing is written. `wait` runs what may take seconds."""
+    nothing is written. `wait` runs what may take seconds. Without `asks` neither components nor actions are asked."""
 
     def __init__(
         self,
@@ -59,8 +59,9 @@ class Choice:
         busy: Collection[str],
         waiting: int,
         wait: preconditions.Wait = preconditions.at_once,
+        asks: bool = True,
     ) -> None:
-        self._wait = wait
+        self._wait, self._asks = wait, asks
         self.db, self.config, self.clock, self._approval, self.dry, self.save = db, config, clock, approval, dry, save
         self.context = RecoveryContext(db, config, clock())
         self.context.planned = waiting
@@ -88,7 +89,7 @@ class Choice:
     @property
     def _has_time(self) -> bool:
         """Whether another action may be asked, and waited for: one Engine that hangs may be behind all of them."""
-        return time.monotonic() < self._until
+        return self._asks and time.monotonic() < self._until
 
     def _due(self, component: Component) -> Due | None:
         """The step that is due for a component, if one is; else why not is a result."""
@@ -104,7 +105,7 @@ class Choice:
 
     def _blocked(self, due: Sequence[Due]) -> dict[str, preconditions.Objection]:
         """Why a step that is due must not be taken after all, by component; an order is not asked about."""
-        asked = [one for one in due if not one.forced]
+        asked = [one for one in due if not one.forced] if self._asks else []
         found = preconditions.blocking(self.db, self.config, asked, self.clock(), self._wait) if asked else {}
         return found if self.dry else found | preconditions.insisting(self.context, due, found)
 

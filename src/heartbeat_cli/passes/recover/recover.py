@@ -56,6 +56,7 @@ def recover(
     *,
     forced: bool = False,
     dry_run: bool = False,
+    asks: bool = True,
     meanwhile: Meanwhile = lambda: False,
     asked: Collection[str] = (),
     by: str = PERSON,
@@ -65,9 +66,10 @@ def recover(
     decision. Naming a component, also in `asked`, is a person's word for it, `forced` an order; `by` is recorded as who
     gave it. `meanwhile` is called again and again while steps are taken and verified, and says whether incidents may
     have begun or ended since; `tick` is called while components are checked again and actions are asked before a
-    step."""
+    step. A `dry_run` says what would be done; without `asks` it does so by what is stored alone."""
     approval = Approval(wanted is not None, forced and wanted is not None)
     run = RecoveryRun(store, config, clock, approval, dry_run, meanwhile, asked, by)
+    run.asks = asks or not dry_run
     if tick is not None:
         from heartbeat_cli.system import in_threads
 
@@ -94,6 +96,7 @@ class RecoveryRun:
         self.config, self.clock, self.approval, self.dry = config, clock, approval, dry
         self._store, self._meanwhile, self._asked, self._by = store, meanwhile, asked, by
         self.wait: Wait = at_once
+        self.asks = True
         # No step begins later: a run has to end some time, and the next one goes on.
         self.until = time.monotonic() + config.recovery.timeout
         self.results: list[StepResult] = []
@@ -139,7 +142,7 @@ class RecoveryRun:
             waiting = len(self._waiting)
             save, busy = self._store.save, self._busy
             return Choice(
-                db, self.config, self.clock, self._approval_of, self.dry, save, busy, waiting, self.wait
+                db, self.config, self.clock, self._approval_of, self.dry, save, busy, waiting, self.wait, self.asks
             ).make(ids)
 
         made: Choice = self._store.run(choice)
