@@ -1,4 +1,4 @@
-"""The lines that a client of `heartbeat mcp` sends on standard input, bounded in bytes."""
+"""The lines that a client of `heartbeat mcp` sends on standard input, bounded in bytes and in how many wait."""
 
 import asyncio
 import threading
@@ -8,11 +8,17 @@ from typing import BinaryIO
 
 MOST = 65_536  # bytes of a line; tools take short arguments
 _WAITING = 16  # lines that are read ahead
+_TASKS = 128  # tasks of the loop above which no line is given out: more than the calls that may be under way
+_AGAIN = 0.02  # seconds until they are counted again
 _TOO_LONG = '"longer than a message may be"'  # no message: the client gets an error for it
 
 
 class Lines:
-    """An asynchronous iterator of lines, read by a thread of its own, which ends with the process."""
+    """An asynchronous iterator of lines, read by a thread of its own, which ends with the process.
+
+    The SDK makes a task of each message, which holds it until its answer is written. So a client that sends and does
+    not read would fill the memory: while there are too many tasks it gets nothing taken from it either.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream, self._loop = stream, asyncio.get_running_loop()
@@ -23,6 +29,8 @@ class Lines:
         return self
 
     async def __anext__(self) -> str:
+        while len(asyncio.all_tasks(self._loop)) > _TASKS:
+            await asyncio.sleep(_AGAIN)
         line = await self._queue.get()
         if line is None:
             raise StopAsyncIteration
