@@ -122,3 +122,17 @@ def test_what_a_program_asks_for_is_recorded_and_spends_the_budget(tmp_path: Pat
     assert (step["decision"], step["name"]) == ("held", "budget")
     line = "heartbeat: --by wants --component: say what to recover\n"
     assert heartbeat(tmp_path, "recover", "--by", "bot") == (2, "", line)
+
+
+def test_exact_takes_ids_only(tmp_path: Path) -> None:
+    """`command` is the kind of all of them."""
+    Outage(tmp_path, recovery=ladder(tmp_path, f"rm {tmp_path}/broken")).down()
+    for name in ("thin*", "[t]hing", "command", "things"):
+        ended = heartbeat(tmp_path, "recover", "--exact", "--component", name)
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err.startswith(f"heartbeat: no component {name!r}") and ended.err.count("\n") == 1
+    assert not (tmp_path / "tried").exists()
+    ended = heartbeat(tmp_path, "recover", "--exact", "--component", "thing")
+    assert ended.code == 0 and ended.out.startswith("thing: ran command mend done: ")
+    line = "heartbeat: --exact wants --component: say what to recover\n"
+    assert heartbeat(tmp_path, "recover", "--exact") == (2, "", line)

@@ -163,6 +163,17 @@ def test_what_is_not_allowed_is_not_done(tmp_path: Path) -> None:
     assert heartbeat(tmp_path, "silence").err == "no silence in force\n"
 
 
+@pytest.mark.parametrize("name", ["*", "t*", "[t]hing", "command", "thing*"])
+def test_a_recovery_is_of_one_component_by_its_id(tmp_path: Path, name: str) -> None:
+    """Neither a glob nor a kind restarts all that is in fault: the call is the permission, for what it names."""
+    Outage(tmp_path, recovery=ladder(tmp_path, "exit 0")).down()
+    with wire(tmp_path, "--allow", "recover") as server:
+        server.begin()
+        said = server.call("recover", component=name)
+        assert said.is_error and f"no component '{name}'" in said.document["untrusted_error"]
+    assert not (tmp_path / "tried").exists()
+
+
 def test_a_client_that_reads_holds_up_no_pass_and_reaches_no_target(tmp_path: Path) -> None:
     """No tool that needs no --allow takes the lock of the pass, waits for it, or makes a check."""
     thing = Outage(tmp_path, recovery=ladder(tmp_path, "exit 0"), also=f'[heartbeat]\nstate_dir = "{tmp_path}/s"\n')

@@ -275,12 +275,16 @@ class App:
                 mirror.refresh(path, db, self.config.observer, self.now(), head)
         mirror_lock.release()
 
-    def components(self, names: Sequence[str]) -> list[str]:
-        """The ids that ids, kinds or globs name. Raises UsageError, naming the nearest, for one that names nothing."""
+    def components(self, names: Sequence[str], exact: bool = False) -> list[str]:
+        """The ids that ids, kinds or globs name; `exact`: that ids name. Raises UsageError, naming the nearest, for one
+        that names nothing."""
         from heartbeat_cli.config.problems import suggestion
         from heartbeat_cli.domain.component import matching
 
         chosen, missed = matching(names, self.config.components)
+        if exact:
+            missed = [name for name in names if name not in self.config.components]
+            chosen = [id_ for id_ in chosen if id_ in names]
         if missed:
             near = {name: suggestion(name, self.config.components) for name in missed}
             lines = (Text("no component {name}{nearest}", name=repr(name), nearest=near[name]) for name in missed)

@@ -175,7 +175,7 @@ _WRITES = (
         "recover",
         "Takes the recovery step that is due for a component in fault, such as a restart, and verifies it. Backoff,"
         " budget and everything else that holds recovery back apply. Ask recover_dry_run first.",
-        lambda given, by: ["recover", _JSON, f"--by={by}", f"--component={given['component']}"],
+        lambda given, by: ["recover", _JSON, f"--by={by}", "--exact", f"--component={given['component']}"],
         {"component": arguments.text("Id of the component.")},
         ("component",),
         "recover",

@@ -22,6 +22,7 @@ from heartbeat_cli.errors import UsageError
 @click.option(
     "--force", is_flag=True, help="Run the next step now, whatever backoff and budget say (wants --component)."
 )
+@click.option("--exact", is_flag=True, help="Each --component is an id, neither a kind nor a glob.")
 @by_option
 @format_option("table", "json")
 @dry_run_option
@@ -31,7 +32,9 @@ from heartbeat_cli.errors import UsageError
     help="With --dry-run: go by what is stored, and ask neither components nor their actions.",
 )
 @pass_app
-def command(app: App, names: tuple[str, ...], force: bool, by: str, form: str, dry_run: bool, no_check: bool) -> int:
+def command(
+    app: App, names: tuple[str, ...], force: bool, exact: bool, by: str, form: str, dry_run: bool, no_check: bool
+) -> int:
     """Run the recovery steps that are due, and verify them.
 
     Each component has a ladder of steps; when a step does not help, the next one follows. A step is verified by the
@@ -47,11 +50,13 @@ def command(app: App, names: tuple[str, ...], force: bool, by: str, form: str, d
 
     if force and not names:
         raise UsageError(Text("--force wants --component: say what to recover"))
+    if exact and not names:
+        raise UsageError(Text("--exact wants --component: say what to recover"))
     if by and not names:
         raise UsageError(Text("--by wants --component: say what to recover"))
     if no_check and not dry_run:
         raise UsageError(Text("--no-check wants --dry-run: no step is taken without a check"))
-    wanted = app.components(names) if names else None
+    wanted = app.components(names, exact) if names else None
     if dry_run:
         steps = _recover.foreseen(app, wanted, force, asks=not no_check)
     else:
