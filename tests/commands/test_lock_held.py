@@ -18,6 +18,8 @@ from heartbeat_cli.passes.housekeeping.lock_held import longest_pass
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql import database, tables
 from heartbeat_cli.store.standby import mirror
+from heartbeat_cli.system.lock import a_pass_waits, only_one
+from tests.parts.docker import wait_for
 from tests.parts.postgres import Server
 from tests.parts.stores import *  # noqa: F403 - the fixture of both stores
 from tests.parts.verb import Ended, heartbeat
@@ -81,6 +83,16 @@ def test_a_pass_that_is_only_long_is_left_in_peace(home: Path) -> None:
     with held(home, 150):
         assert heartbeat(home, "run") == Ended(0, "", "")
     assert told(home) == []
+
+
+def test_a_pass_is_made_as_soon_as_a_command_has_ended(home: Path) -> None:
+    """It gave up at once, so that commands one after another left it no turn."""
+    argv = [sys.executable, "-m", "heartbeat_cli", "run", "-v"]
+    with only_one(lock_folder(home)):
+        run = subprocess.Popen(argv, cwd=home, stderr=subprocess.PIPE, text=True)
+        wait_for(lambda: a_pass_waits(lock_folder(home)) or run.poll() is not None, "the pass waits")
+    _, said = run.communicate(timeout=60)
+    assert run.returncode == 0 and "checked 1 of 1 components" in said
 
 
 def test_told_once_for_each_holder_and_when_it_is_over(home: Path, store_url: str) -> None:

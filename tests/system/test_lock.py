@@ -13,25 +13,32 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli.errors import HeartbeatError
-from heartbeat_cli.system.lock import Busy, Shared, beside_earlier, only_one
+from heartbeat_cli.system.lock import TURN, Busy, Shared, a_pass_waits, beside_earlier, only_one
+from tests.parts.docker import wait_for
 
 _HOLD = """
 import sys, time
 from pathlib import Path
 from heartbeat_cli.system.lock import only_one
-with only_one(Path(sys.argv[1]), 5):
+with only_one(Path(sys.argv[1]), 5, float((*sys.argv, 0)[2])):
     print("held", flush=True)
     sys.stdin.readline()
 """
 
 
 @contextmanager
-def holder(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that holds the lock until it is killed, or a line is sent to it."""
-    argv = [sys.executable, "-c", _HOLD, str(folder)]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+def holder(folder: Path, *turn: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the lock until it is killed, or a line is sent to it; with `turn` as a pass does."""
+    with begun(folder, *turn) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
+        yield process
+
+
+@contextmanager
+def begun(folder: Path, *turn: str) -> Iterator[subprocess.Popen[str]]:
+    argv = [sys.executable, "-c", _HOLD, str(folder), *turn]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield process
         if process.poll() is None:
             process.kill()
@@ -78,6 +85,33 @@ def test_waiting_for_it(tmp_path: Path) -> None:
         other.stdin.flush()
         with only_one(tmp_path, 20):
             assert other.wait(20) == 0
+
+
+def test_a_pass_waits_for_a_command_and_is_the_next_whoever_else_waits(tmp_path: Path) -> None:
+    with holder(tmp_path) as command, begun(tmp_path, "60") as run:
+        wait_for(lambda: a_pass_waits(tmp_path), "the pass waits")
+        with pytest.raises(Busy), only_one(tmp_path, turn=60):
+            pytest.fail("one pass waits, and no second one")
+        end(command, signal.SIGKILL)
+        assert run.stdout is not None and run.stdout.readline() == "held\n"
+    assert not a_pass_waits(tmp_path)
+    waiting = Shared(tmp_path, TURN)
+    assert waiting.take(alone=True)
+    with pytest.raises(Busy), only_one(tmp_path, 0.1):
+        pytest.fail("a command goes before a pass that waits")
+    waiting.release()
+    with only_one(tmp_path, 0.1):
+        assert True
+
+
+def test_a_pass_waits_neither_for_a_pass_nor_for_a_command_that_takes_long(tmp_path: Path) -> None:
+    with holder(tmp_path, "60"), pytest.raises(Busy), only_one(tmp_path, turn=60):
+        pytest.fail("two at once")
+    with holder(tmp_path) as command:
+        (tmp_path / "run.lock").write_text(f"{command.pid} {time.monotonic() - 61:.3f}\n")
+        with pytest.raises(Busy), only_one(tmp_path, turn=60):
+            pytest.fail("two at once")
+    assert not (tmp_path / TURN).exists()
 
 
 def test_what_a_holder_starts_does_not_hold_it(tmp_path: Path) -> None:

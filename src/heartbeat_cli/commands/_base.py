@@ -180,8 +180,7 @@ class App:
         return db
 
     def _open_spool(self) -> "Database | None":
-        """The spool that is in use; None when there is none or it cannot be read, because then the store has the
-        newest data."""
+        """The spool that is in use; None when there is none that can be read: the store has the newest data then."""
         from heartbeat_cli.errors import StoreError
         from heartbeat_cli.store.standby import spool
 
@@ -194,16 +193,18 @@ class App:
         return None
 
     @contextmanager
-    def keeper(self, wait: float = 10.0, begin: Callable[[], None] = lambda: None) -> Iterator["Keeper"]:
-        """The keeper of the store, under the lock of the pass, which is waited for `wait` seconds. `begin` is called
-        when the lock is held. Raises Busy when another process holds it for longer."""
+    def keeper(
+        self, wait: float = 10.0, begin: Callable[[], None] = lambda: None, turn: float = 0.0
+    ) -> Iterator["Keeper"]:
+        """The keeper of the store, under the lock of the pass (see `lock.only_one`). `begin` is called when the lock is
+        held. Raises Busy when another process holds it for longer."""
         from heartbeat_cli.config import places
         from heartbeat_cli.store.standby.keeper import Keeper
         from heartbeat_cli.system import lock
 
         places.require_trusted(self.config)
         with (
-            lock.only_one(places.config_folder(self.config), wait) as release,
+            lock.only_one(places.config_folder(self.config), wait, turn) as release,
             lock.beside_earlier(self.config.state_dir, wait),
         ):
             begin()
@@ -276,15 +277,11 @@ class App:
         mirror_lock.release()
 
     def components(self, names: Sequence[str], exact: bool = False) -> list[str]:
-        """The ids that ids, kinds or globs name; `exact`: that ids name. Raises UsageError, naming the nearest, for one
-        that names nothing."""
+        """The ids that ids, kinds or globs name; `exact`: only ids. Raises UsageError for what names nothing."""
         from heartbeat_cli.config.problems import suggestion
         from heartbeat_cli.domain.component import matching
 
-        chosen, missed = matching(names, self.config.components)
-        if exact:
-            missed = [name for name in names if name not in self.config.components]
-            chosen = [id_ for id_ in chosen if id_ in names]
+        chosen, missed = matching(names, self.config.components, exact)
         if missed:
             near = {name: suggestion(name, self.config.components) for name in missed}
             lines = (Text("no component {name}{nearest}", name=repr(name), nearest=near[name]) for name in missed)

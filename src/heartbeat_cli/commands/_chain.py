@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from heartbeat_cli.system.lock import Busy
 
 Log = Callable[[str], None]
+_TURN = 10.0  # seconds: a command that holds the lock for longer makes the checks that fall due, or hangs
 
 
 def whole_pass(app: App, verbose: bool) -> int:
@@ -38,7 +39,7 @@ def whole_pass(app: App, verbose: bool) -> int:
     ping = Ping(app.config.heartbeat.ping_url, app.config.heartbeat.ping_every, places.config_folder(app.config))
     done = ""
     try:
-        with app.keeper(wait=0.0, begin=ping.begin) as keeper:
+        with app.keeper(wait=0.0, begin=ping.begin, turn=_TURN) as keeper:
             if keeper.degraded is None and os.path.exists(places.config_folder(app.config) / lock.HELD):
                 _lock_is_free(app, keeper)
             done = _chain(app, keeper, log)

@@ -2,8 +2,9 @@
 
     <state_dir>/heartbeat.db                  the default SQLite store
     <state_dir>/compiled/                     compiled templates, shared: they depend on the template file alone
-    <state_dir>/<configuration>/              run.lock, deliver.lock, mirror.lock, lock-held, pinged, dashboard.days,
-                                              dashboard.trouble, status_page.trouble, spool.trouble, config,
+    <state_dir>/<configuration>/              run.lock, turn.lock, deliver.lock, mirror.lock, lock-held, pinged,
+                                              dashboard.days, dashboard.trouble, status_page.trouble, spool.trouble,
+                                              config,
                                               note-<component>.json of a component whose checks cost money,
                                               found.json, found.notes, and fleets.json
     <state_dir>/<configuration>/<store>/      mirror.json and spool.db of the store at that address

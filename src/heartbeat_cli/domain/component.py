@@ -250,12 +250,15 @@ def goes_by(component: Component, name: str) -> bool:
     return name in (component.id, component.kind) or fnmatchcase(component.id, name)
 
 
-def matching(names: Iterable[str], components: Mapping[str, Component]) -> tuple[list[str], list[str]]:
-    """The ids that ids, kinds or globs select, in config order, and the names that selected nothing."""
+def matching(
+    names: Iterable[str], components: Mapping[str, Component], exact: bool = False
+) -> tuple[list[str], list[str]]:
+    """The ids that ids, kinds or globs (`exact`: only ids) select, in config order, and the names that selected
+    nothing."""
     chosen: set[str] = set()
     missed = []
     for name in names:
-        hits = {c.id for c in components.values() if goes_by(c, name)}
+        hits = {c.id for c in components.values() if c.id == name or (not exact and goes_by(c, name))}
         chosen |= hits
         if not hits:
             missed.append(name)
