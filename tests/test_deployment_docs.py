@@ -1,12 +1,13 @@
 """The recipes for deployment hold: the manifest says what a CronJob can say, the backups can be restored. The units run
 in tests/e2e/test_timer.py, what is said of failover in tests/e2e/test_failover.py."""
 
+import json
 import os
 import re
 import sqlite3
 import subprocess
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from heartbeat_cli.config import load
+from tests.parts.json_schema import faults
 from tests.parts.manual import DOCS, blocks
 from tests.parts.postgres import Server, binaries
 from tests.parts.watch import Watch
@@ -21,55 +23,12 @@ from tests.parts.watch import Watch
 _KUBERNETES = "recipes/kubernetes.md"
 _BACKUP = "recipes/backup.md"
 
-# Every field of batch/v1 and core/v1 that the manifest may use, by where it stands: Kubernetes refuses or, worse,
-# drops what it does not know. From its API reference; what stands under a name that is free is `*`.
-_META = {"name": str}
-_CONTEXT = {
-    "runAsNonRoot": bool,
-    "runAsUser": int,
-    "runAsGroup": int,
-    "fsGroup": int,
-    "seccompProfile": {"type": str},
-}
-_CONTAINER = {
-    "name": str,
-    "image": str,
-    "args": [str],
-    "securityContext": {
-        "allowPrivilegeEscalation": bool,
-        "readOnlyRootFilesystem": bool,
-        "capabilities": {"drop": [str]},
-    },
-    "resources": {"requests": {"*": str}, "limits": {"*": str}},
-    "volumeMounts": [{"name": str, "mountPath": str, "readOnly": bool}],
-}
-_VOLUME = {
-    "name": str,
-    "configMap": {"name": str},
-    "secret": {"secretName": str, "defaultMode": int},
-    "persistentVolumeClaim": {"claimName": str},
-}
-_POD = {
-    "restartPolicy": str,
-    "automountServiceAccountToken": bool,
-    "securityContext": _CONTEXT,
-    "containers": [_CONTAINER],
-    "volumes": [_VOLUME],
-}
-_JOB = {"backoffLimit": int, "activeDeadlineSeconds": int, "template": {"spec": _POD}}
-_CRON = {
-    "schedule": str,
-    "concurrencyPolicy": str,
-    "startingDeadlineSeconds": int,
-    "successfulJobsHistoryLimit": int,
-    "failedJobsHistoryLimit": int,
-    "jobTemplate": {"spec": _JOB},
-}
-_HEAD = {"apiVersion": str, "kind": str, "metadata": _META}
-_KINDS: dict[tuple[str, str], dict[str, Any]] = {
-    ("v1", "ConfigMap"): _HEAD | {"data": {"*": str}},
-    ("v1", "PersistentVolumeClaim"): _HEAD | {"spec": {"accessModes": [str], "resources": {"requests": {"*": str}}}},
-    ("batch/v1", "CronJob"): _HEAD | {"spec": _CRON},
+# Of the Kubernetes API (tests/data/kubernetes): what it does not know it refuses or, worse, drops.
+_SCHEMA = json.loads((Path(__file__).parent / "data/kubernetes/schema.json").read_text())
+_KINDS = {
+    ("v1", "ConfigMap"): "io.k8s.api.core.v1.ConfigMap",
+    ("v1", "PersistentVolumeClaim"): "io.k8s.api.core.v1.PersistentVolumeClaim",
+    ("batch/v1", "CronJob"): "io.k8s.api.batch.v1.CronJob",
 }
 
 
@@ -78,23 +37,30 @@ def manifest() -> dict[str, Any]:
     return {one["kind"]: one for one in yaml.safe_load_all(text)}
 
 
-def strange(value: Any, allowed: Any, where: str = "") -> list[str]:
-    """What is not among the allowed fields, or of another type."""
-    if isinstance(allowed, dict) and isinstance(value, Mapping):
-        known = {key: allowed.get(key, allowed.get("*")) for key in value}
-        return [
-            found
-            for key, inside in value.items()
-            for found in ([f"{where}.{key}"] if known[key] is None else strange(inside, known[key], f"{where}.{key}"))
-        ]
-    if isinstance(allowed, list) and isinstance(value, list):
-        return [found for one in value for found in strange(one, allowed[0], f"{where}[]")]
-    return [] if isinstance(allowed, type) and type(value) is allowed else [f"{where}: {value!r}"]
+def unlike_the_api(one: Mapping[str, Any]) -> list[str]:
+    """What is wrong with one object of the manifest."""
+    kind = _KINDS[one["apiVersion"], one["kind"]]
+    return faults(one, _SCHEMA["$defs"][kind], _SCHEMA)
 
 
-def test_the_manifest_says_what_kubernetes_knows() -> None:
-    for one in manifest().values():
-        assert strange(one, _KINDS[one["apiVersion"], one["kind"]]) == []
+def test_the_manifest_is_what_the_api_takes() -> None:
+    assert [found for one in manifest().values() for found in unlike_the_api(one)] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda pod: pod.update(restartpolicy="Never"), "restartpolicy is not in the schema"),
+        (lambda pod: pod["containers"][0].update(args="run"), "args: 'run' is not array or null"),
+        (lambda pod: pod["containers"][0]["resources"]["limits"].update(memory=[128]), "memory: [128] is not"),
+        (lambda pod: pod["containers"][0].pop("name"), "name is missing"),
+    ],
+)
+def test_a_mistake_in_the_manifest_is_noticed(change: Callable[[Any], object], said: str) -> None:
+    job = manifest()["CronJob"]
+    change(job["spec"]["jobTemplate"]["spec"]["template"]["spec"])
+    (found,) = unlike_the_api(job)
+    assert said in found
 
 
 def test_the_manifest_hangs_together() -> None:

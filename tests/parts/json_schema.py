@@ -56,6 +56,9 @@ def _text(value: str, schema: dict[str, Any], at: str) -> list[str]:
 def _object(value: dict[str, Any], schema: dict[str, Any], root: dict[str, Any], at: str) -> list[str]:
     known = schema.get("properties", {})
     found = [f"{at}: {key} is missing" for key in schema.get("required", ()) if key not in value]
-    if schema.get("additionalProperties") is False:
+    rest = schema.get("additionalProperties", {})
+    if rest is False:
         found += [f"{at}: {key} is not in the schema" for key in value if key not in known]
+    elif isinstance(rest, dict):
+        known = {key: known.get(key, rest) for key in value}
     return found + [one for key in value.keys() & known for one in faults(value[key], known[key], root, f"{at}.{key}")]
