@@ -2,17 +2,23 @@
 options of the manual: from nothing to the first alert, with a container and a unit of the host watched from it."""
 
 import io
+import os
 import shlex
 import subprocess
 import tarfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import yaml
 
+from heartbeat_cli.store.sql import database
 from tests.parts import install
 from tests.parts.docker import RunContainer, docker, unique
+from tests.parts.http import healthy_server
 from tests.parts.manual import blocks
+from tests.parts.postgres import Server
 from tests.parts.systemd import SystemdBox, booted
 
 pytestmark = pytest.mark.docker
@@ -20,6 +26,7 @@ pytestmark = pytest.mark.docker
 _PAGE = "recipes/container.md"
 _BUILD, _RUN, _DOCKER, _UNITS = (block.replace("\\\n", " ") for block in blocks(_PAGE, "sh"))
 _SOCKET = "/var/run/docker.sock"
+_POD = 10001  # the user and group of the image, and of the manual's CronJob
 
 
 def build(tag: str, files: dict[str, Path | str], *options: str) -> str:
@@ -132,3 +139,61 @@ def test_units_by_the_bus_of_the_host(
     assert "inactive" in heartbeat(image, [*options, *more], "check", "--all")
     box.systemctl("start", "worker.service")
     assert "healthy" in heartbeat(image, [*options, *more], "check", "--all")
+
+
+def kubelet_folder(path: Path, files: dict[str, str], mode: int) -> Path:
+    """A folder as a kubelet mounts a ConfigMap or a Secret: links to the files of the present version, of the group
+    that fsGroup names."""
+    (path / "..now").mkdir(parents=True)
+    (path / "..data").symlink_to("..now")
+    for name, text in files.items():
+        file = path / "..now" / name
+        file.write_text(text)
+        file.chmod(mode)
+        (path / name).symlink_to(f"..data/{name}")
+    for one in (path, *path.rglob("*")):
+        os.chown(one, 0, _POD, follow_symlinks=False)
+    path.chmod(0o3777)
+    return path
+
+
+def test_passes_of_the_cronjob_are_in_the_store(image: str, tmp_path: Path) -> None:
+    """Under the rules of the manual's manifest, folders as a kubelet makes them, and a real PostgreSQL as store; CPU
+    and processes, which a namespace and a node may limit, are limited, too."""
+    parts = {one["kind"]: one for one in yaml.safe_load_all(blocks("recipes/kubernetes.md", "yaml")[0])}
+    pod = parts["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    memory = container["resources"]["limits"]["memory"].removesuffix("i").lower()
+    state = tmp_path / "state"
+    state.mkdir()
+    os.chown(state, 0, pod["securityContext"]["fsGroup"])
+    state.chmod(0o2775)
+    with Server() as server, healthy_server() as web:
+        text = parts["ConfigMap"]["data"]["heartbeat.toml"]
+        text = text.replace("http://openclaw-main.agents.svc:8000", web.url).replace(
+            "recovery =", "interval = 0.01\n    recovery ="
+        )
+        etc = kubelet_folder(tmp_path / "etc", {"heartbeat.toml": text}, 0o644)
+        (etc / "secrets").mkdir()
+        secrets = kubelet_folder(tmp_path / "secrets", {"store": server.dsn(), "telegram": "123:ABC"}, 0o440)
+        volumes = {"config": f"{etc}:", "secrets": f"{secrets}:", "state": f"{state}:"}
+        options = [
+            *("--rm", "--network=host", f"--user={pod['securityContext']['runAsUser']}:{_POD}", "--read-only"),
+            *("--cap-drop=ALL", "--security-opt=no-new-privileges", f"--memory={memory}", f"--memory-swap={memory}"),
+            *("--cpus=0.5", "--pids-limit=64"),
+        ]
+        for one in container["volumeMounts"]:
+            only = ":ro" if one.get("readOnly") else ""
+            options.append(f"--volume={volumes[one['name']]}{one['mountPath']}{only}")
+        for _ in range(2):
+            assert heartbeat(image, options, *container["args"]) == ""
+        with closing(database.connect(server.dsn(), 10.0)) as db:
+            rows = db.rows("SELECT component, status, observer FROM heartbeat_logs")
+            assert db.rows("SELECT count(*) FROM heartbeat_gaps") == [(0,)]
+    assert rows == [("main", "healthy", "cluster")] * 2
+    assert [path.name for path in state.rglob("mirror.json")] == ["mirror.json"]
