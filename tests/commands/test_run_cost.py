@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from heartbeat_cli.commands._base import App
 from heartbeat_cli.commands._chain import whole_pass
+from tests.parts.postgres import execute
+from tests.parts.postgres_wire import relay
 from tests.parts.stores import *  # noqa: F403 - the fixture of both stores
 from tests.parts.verb import heartbeat
 
@@ -76,6 +79,44 @@ def test_in_company_it_is_a_fixed_number_too(store_url: str, port: int, tmp_path
     dialect = apps[0].dialect
     more = STATEMENTS[dialect] + IN_COMPANY[dialect]
     assert sorted(counts[-3:] for counts in seen) == [[more] * 3, [more + 1] * 3]
+
+
+# What a host that checks 3,000 components of its own leaves in the store.
+_OTHERS = """
+    INSERT INTO heartbeat_components (id, kind, registered) SELECT 'other-' || n, 'tcp', now() FROM {numbers};
+    INSERT INTO heartbeat_looks (observer, component, at, status, evidence, memory)
+        SELECT 'two', 'other-' || n, now(), 'healthy', '{{}}', '{{}}' FROM {numbers};
+    INSERT INTO heartbeat_state (component, state, fail_count, success_count, flapping, since, degraded_count, degraded,
+        grace_looks, history) SELECT 'other-' || n, 'healthy', 0, 3, FALSE, now(), 0, FALSE, 0, '' FROM {numbers};
+    INSERT INTO heartbeat_settings (name, value)
+        SELECT 'sights/host' || n, repeat('x', 60 * 100) FROM generate_series(1, 100) n
+"""
+
+
+@pytest.mark.postgres
+def test_what_others_check_is_not_sent_to_a_host(database: str, port: int, tmp_path: Path) -> None:
+    """A pass gets as many bytes from the store, and the mirror takes as many, however much other hosts check: ten hosts
+    that each read everything would be a hundred times the work of one."""
+    with relay(urlsplit(database).port or 0) as counting:
+        store_url = database.replace(f":{urlsplit(database).port}/", f":{counting.port}/")
+        apps = [Counting(config(tmp_path, store_url, port, 12, name)) for name in ("one", "two")]
+
+        def traffic() -> tuple[int, int, int]:
+            for _ in range(3):  # the last one is after what a new host reads once
+                time.sleep(0.01)
+                assert whole_pass(apps[0], False) == 0
+            counting.taken()
+            assert whole_pass(apps[0], False) == 0
+            (mirror,) = tmp_path.glob("one/**/mirror.json")
+            taken = counting.taken()
+            return taken.statements, taken.received, mirror.stat().st_size
+
+        assert whole_pass(apps[1], False) == 0
+        alone = traffic()
+        execute(database, _OTHERS.format(numbers="generate_series(1, 3000) n"))
+        in_company = traffic()
+    assert in_company[0] == alone[0]
+    assert all(b <= a * 1.1 + 500 for a, b in zip(alone, in_company, strict=True)), (alone, in_company)
 
 
 @pytest.mark.parametrize("words", [("run",), ("run", "-v"), ("run", "--verbose")])

@@ -54,7 +54,7 @@ class RecoveryContext:
 
     @cached_property
     def _states(self) -> dict[str, State]:
-        return states.states(self.db)
+        return states.needed(self.db, self.config.observer)
 
     @cached_property
     def _last_checks(self) -> dict[str, LastCheck]:

@@ -22,7 +22,7 @@ def of(
     list: how many there are, then the first ones with their beginnings (epoch seconds), of faults with who has
     acknowledged them. `known` are the states as they stand now (None: those of the store). A fault that a parent's
     fault explains is not counted."""
-    known = states.states(db) if known is None else known
+    known = states.needed(db, config.observer) if known is None else known
     faults = [
         [_name(config, id_), (one.relapses or (one,))[-1].started, one.acked_by or ""]
         for id_, one in states.open_incidents(db).items()

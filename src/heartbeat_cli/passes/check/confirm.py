@@ -27,7 +27,7 @@ def due(db: Database, config: Config, seen: Checked) -> Next | None:
     wanted = {id_: config.components[id_].confirm_every(pace) for id_, one in seen.readings.items() if one.certain}
     if not any(wanted.values()):
         return None
-    known = states.states(db)
+    known = states.needed(db, config.observer)
     failing = {id_ for id_, state in known.items() if state.state in ("suspect", "fault")}
     found = {
         id_: every

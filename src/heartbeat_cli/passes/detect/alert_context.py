@@ -14,6 +14,7 @@ from heartbeat_cli.domain.text import Text
 from heartbeat_cli.store.history import last_checks
 from heartbeat_cli.store.history.last_checks import LastCheck
 from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state import states
 
 if TYPE_CHECKING:
     from heartbeat_cli.domain.alerting.alert import Alert
@@ -124,12 +125,10 @@ class AlertContext:
         """The names of what is well again, of that which the alerts of an incident name as affected by it."""
         affected = {str(name) for one in given if isinstance(of := one.details.get("held"), list) for name in of}
         unwell = set(self._unwell_below(component))
-        return [
-            self._name(id_)
-            for id_ in descendants(component.id, self._below)
-            if self._name(id_) in affected and id_ not in unwell
-            if (state := self.states.get(id_)) is not None and not state.unobserved
-        ]
+        found = [id_ for id_ in descendants(component.id, self._below) if self._name(id_) in affected]
+        found = [id_ for id_ in found if id_ not in unwell]
+        known = self.states | states.of(self.db, [id_ for id_ in found if id_ not in self.states])
+        return [self._name(id_) for id_ in found if id_ in known and not known[id_].unobserved]
 
     def _unwell_below(self, component: Component) -> list[str]:
         """What depends on a component and fails."""
@@ -207,8 +206,6 @@ class AlertContext:
     @cached_property
     def _incidents(self) -> Mapping[str, Incident]:
         """The open incidents, those of this pass among them: they are saved before the first alert."""
-        from heartbeat_cli.store.state import states
-
         return states.open_incidents(self.db)
 
     def _name(self, id_: str) -> str:

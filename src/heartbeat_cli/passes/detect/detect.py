@@ -80,11 +80,12 @@ class DetectionRun:
         waiting = passes.undetected(self.db, self.config.observer)
         if not waiting:
             if self._is_one_gone():
-                self.states = states.states(self.db)
+                self.states = states.needed(self.db, self.config.observer)
                 self._follow_up()
             return
         self._quorum = self._evaluator(waiting)
-        before = states.states(self.db)
+        checked = {id_ for one in waiting for id_, _ in one.heartbeats if id_ in self.config.components}
+        before = states.needed(self.db, self.config.observer, checked)
         self.states = self.alert_context.states = dict(before)
         for one in waiting:
             asked = {id_ for id_, seen in one.heartbeats if seen.status != "unknown"}

@@ -18,6 +18,7 @@ from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.history import last_checks
 from heartbeat_cli.store.sql import locks
+from heartbeat_cli.store.sql.conditions import checked_by
 from heartbeat_cli.store.sql.database import Database, placeholders
 from heartbeat_cli.store.sql.partitions import ensure_day
 from heartbeat_cli.store.sql.schema import FAILURE
@@ -25,6 +26,7 @@ from heartbeat_cli.store.sql.text import as_json, storable
 
 _NUMBER = {status: number for number, status in enumerate(STATUSES)}
 SHARED_SETTING = "shared/"  # and an observer: the setting with what it shares with other hosts (quorum/peers.py)
+_IDS_AT_A_TIME = 20_000
 _MAX_MICROSECONDS = 2_147_483_647  # microseconds that the column holds
 
 
@@ -121,30 +123,41 @@ def observer_keys(db: Database, names: Iterable[str]) -> dict[str, int]:
 def _component_and_observer_keys(
     db: Database, observer: str, readings: Mapping[str, Reading], components: Mapping[str, Component], now: float
 ) -> tuple[dict[str, int], int]:
-    """The store's keys of the components (whose kind may have changed) and of the observer."""
+    """The store's keys of the components (whose kind may have changed) and of the observer. What only other hosts check
+    is not read."""
     found = db.rows(
-        "SELECT id, key, kind FROM heartbeat_components"
+        f"SELECT id, key, kind FROM heartbeat_components WHERE id {checked_by(db)}"
         " UNION ALL SELECT id, key, NULL FROM heartbeat_observers WHERE id = ?",
-        (observer,),
+        (observer, observer),
     )
     known = {id_: (key, kind) for id_, key, kind in found if kind is not None}
+    known |= _known_components(db, [id_ for id_ in readings if id_ not in known])
     mine = next((key for _, key, kind in found if kind is None), None)
     if mine is None:
         mine = observer_keys(db, [observer]).get(observer)
     if mine is None:
         raise StoreError(Text("store {where}: does not hold what was just written to it", where=db.where))
-    changed = [
-        (id_, components[id_].kind, now) for id_ in readings if known.get(id_, ("",))[-1] != components[id_].kind
-    ]
-    if not changed:
-        return {id_: key for id_, (key, _) in known.items()}, mine
-    db.insert(
-        "INSERT INTO heartbeat_components (id, kind, registered)",
-        "(?, ?, to_timestamp(?))",
-        changed,
-        "ON CONFLICT (id) DO UPDATE SET kind = excluded.kind",
-    )
-    return dict(db.rows("SELECT id, key FROM heartbeat_components")), mine
+    # Sorted, because two hosts that insert the same ones in another order would wait for each other.
+    changed = sorted(id_ for id_ in readings if known.get(id_, ("",))[-1] != components[id_].kind)
+    if changed:
+        db.insert(
+            "INSERT INTO heartbeat_components (id, kind, registered)",
+            "(?, ?, to_timestamp(?))",
+            [(id_, components[id_].kind, now) for id_ in changed],
+            "ON CONFLICT (id) DO UPDATE SET kind = excluded.kind",
+        )
+        known |= _known_components(db, changed)
+    return {id_: key for id_, (key, _) in known.items()}, mine
+
+
+def _known_components(db: Database, ids: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """The store's key and kind of each of these components that it has."""
+    found: dict[str, tuple[int, str]] = {}
+    for start in range(0, len(ids), _IDS_AT_A_TIME):
+        some = ids[start : start + _IDS_AT_A_TIME]
+        rows = db.rows(f"SELECT id, key, kind FROM heartbeat_components WHERE id IN ({placeholders(some)})", some)
+        found |= {id_: (key, kind) for id_, key, kind in rows}
+    return found
 
 
 def _insert_heartbeats(

@@ -12,9 +12,8 @@ from heartbeat_cli.domain.checking.coverage import Watch, silent_after
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.identity import LAST_SEEN
 from heartbeat_cli.store.sql.text import number, understood
-
-_SETTING = "sights/"  # and the observer: the setting with when it last looked at the others, and what it saw
 
 
 class LastSeen(Record):
@@ -28,7 +27,7 @@ class LastSeen(Record):
 
 def read(db: Database, observer: str) -> tuple[float, dict[str, LastSeen]]:
     """When this host last looked at the others (epoch seconds; 0: never), and what it saw of each."""
-    return understood(preferences.get(db, _SETTING + observer), _parse) or (0.0, {})
+    return understood(preferences.get(db, LAST_SEEN + observer), _parse) or (0.0, {})
 
 
 def _parse(stored: list[Any]) -> tuple[float, dict[str, LastSeen]]:
@@ -40,7 +39,7 @@ def _parse(stored: list[Any]) -> tuple[float, dict[str, LastSeen]]:
 
 
 def save(db: Database, observer: str, at: float, found: Mapping[str, LastSeen]) -> None:
-    preferences.put(db, _SETTING + observer, json.dumps([at, found]))
+    preferences.put(db, LAST_SEEN + observer, json.dumps([at, found]))
 
 
 def was_watching(own: Watch | None, at: float, now: float) -> bool:

@@ -13,6 +13,7 @@ from heartbeat_cli.domain.detection.quorum import Round, Vote, standing
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.history.passes import SHARED_SETTING
 from heartbeat_cli.store.sql import preferences
+from heartbeat_cli.store.sql.conditions import checked_by
 from heartbeat_cli.store.sql.database import Database, placeholders
 from heartbeat_cli.store.sql.text import number, understood
 
@@ -63,7 +64,7 @@ def votes(db: Database, observer: str, since: float) -> Votes:
     rows = db.rows(
         "SELECT component, observer, at, status, error, ended, failure, before FROM heartbeat_looks"
         " WHERE at >= to_timestamp(?)"
-        " AND component IN (SELECT component FROM heartbeat_looks WHERE observer = ?)",
+        f" AND component {checked_by(db)}",
         (since, observer),
     )
     for component, name, at, status, error, ended, failure, earlier in rows:

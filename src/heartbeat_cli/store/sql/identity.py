@@ -9,6 +9,7 @@ LOCAL = "store/"  # how the names of settings begin that belong to one store and
 STRATEGY = "strategy"  # the setting that holds the name which `heartbeat strategy set` was given
 TIDIED = "tidied/"  # and an observer: the hour rolled up to, and when to prune next (tidy.py)
 WATCHED = "watched/"  # and an observer: the setting that says how far its regular passes have come (gaps.py)
+LAST_SEEN = "sights/"  # and an observer: when it last looked at the others, and what it saw (peer_liveness.py)
 _NAME = f"{LOCAL}id"
 _LATE = f"{LOCAL}late"  # that it was given its identity when it held passes already
 _SUCCEEDS = f"{LOCAL}succeeds/"  # and the identity of a store that was here before

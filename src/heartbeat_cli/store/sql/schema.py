@@ -216,6 +216,13 @@ _FAILURES = (
     *_LOGS,
 )
 
+# For a store of many hosts: what a pass asks for must not go through what all of them check.
+UNSETTLED = "state <> 'healthy' OR degraded OR unobserved OR unobserved_alert IS NOT NULL"
+_HOSTS = (
+    f"CREATE INDEX IF NOT EXISTS heartbeat_state_unsettled ON heartbeat_state (component) WHERE {UNSETTLED}",
+    "CREATE INDEX IF NOT EXISTS heartbeat_looks_component ON heartbeat_looks (component)",
+)
+
 MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"sqlite": _TABLES + _SQLITE, "postgres": _TABLES + _POSTGRES},
     {"sqlite": _REASONS, "postgres": _REASONS},
@@ -229,6 +236,7 @@ MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"sqlite": ("DROP VIEW heartbeat_logs", *_FAILURES), "postgres": _FAILURES},
     # The category `certificate` is known to the view.
     {"sqlite": ("DROP VIEW heartbeat_logs", *_LOGS), "postgres": _LOGS},
+    {"sqlite": (), "postgres": _HOSTS},
 )
 
 

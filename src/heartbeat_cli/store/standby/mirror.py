@@ -1,9 +1,10 @@
 """The mirror: a small local copy of what the next pass needs, refreshed by every good pass. A spool starts from it.
 
 It has states, incidents that are open or may be reopened, with their attempts, alerts and notifications that are not
-done with, last checks, beats, silences and settings, as one JSON file. It has no history, so its size depends on the
-number of components, not on their age. Its first line, the head, says which store it was copied from and how far that
-had come. Every pass reads the head, to notice a store that is another one, or that has lost records.
+done with, last checks, beats, silences and settings, as one JSON file. It has no history, and of what only other hosts
+check nothing that is healthy, so its size depends on the number of components that this host checks. Its first line,
+the head, says which store it was copied from and how far that had come. Every pass reads the head, to notice a store
+that is another one, or that has lost records.
 """
 
 import json
@@ -15,10 +16,13 @@ from typing import Any
 
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.history import gaps
+from heartbeat_cli.store.history.passes import SHARED_SETTING
 from heartbeat_cli.store.sql import tables
+from heartbeat_cli.store.sql.conditions import checked_by
 from heartbeat_cli.store.sql.database import Database
-from heartbeat_cli.store.sql.identity import LOCAL, WATCHED
+from heartbeat_cli.store.sql.identity import LAST_SEEN, LOCAL, WATCHED
 from heartbeat_cli.store.sql.text import understood
+from heartbeat_cli.store.state import states
 from heartbeat_cli.system.files import open_own, read_own, write_own
 
 _REOPEN_SECONDS = 3_600.0  # seconds after its end in which an incident may be reopened: the limit of `reopen_within`
@@ -30,6 +34,9 @@ _LIVE_ALERTS = (
     " OR incident IN (SELECT unobserved_alert FROM heartbeat_state WHERE unobserved_alert IS NOT NULL)"
     " UNION SELECT alert_id FROM heartbeat_outbox WHERE state = 'waiting'"
 )
+# Settings of other hosts that only they read, and that grow with the number of hosts or of what these check.
+_OF_ONE_HOST = (LAST_SEEN, SHARED_SETTING)
+_SETTINGS = "name NOT LIKE ?" + " AND (name NOT LIKE ? OR name = ?)" * len(_OF_ONE_HOST)
 _SENDS_SECONDS = 3_600.0  # seconds of sends that the next passes need
 
 NAME = "mirror.json"
@@ -62,8 +69,14 @@ class Head(Record):
 
 def snapshot(db: Database, observer: str, now: float) -> Snapshot:
     """The rows that the next passes of this observer need, by table."""
+    others = [value for prefix in _OF_ONE_HOST for value in (f"{prefix}%", prefix + observer)]
     wanted: _Wanted = {
-        tables.SETTINGS.name: ("WHERE name NOT LIKE ?", (f"{LOCAL}%",)),
+        tables.SETTINGS.name: (f"WHERE {_SETTINGS}", (f"{LOCAL}%", *others)),
+        tables.COMPONENTS.name: (
+            f"WHERE id {checked_by(db)}",
+            (observer,),
+        ),
+        tables.STATE.name: (f"WHERE {states.needed_condition(db)}", (observer,)),
         tables.LAST_CHECKS.name: ("WHERE observer = ?", (observer,)),
         tables.INCIDENTS.name: (f"WHERE {_LIVE}", (now - _REOPEN_SECONDS,)),
         tables.RECOVERIES.name: (

@@ -1,12 +1,14 @@
 """Component states (the fail counters that live between runs) and incidents."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.incident import Incident, Relapse
+from heartbeat_cli.store.sql.conditions import checked_by
 from heartbeat_cli.store.sql.database import Database, Row, placeholders
+from heartbeat_cli.store.sql.schema import UNSETTLED
 from heartbeat_cli.store.sql.text import moment, storable, understood
 
 _STATE = (
@@ -19,10 +21,39 @@ _INCIDENT = (
 )
 
 
+_IDS_AT_A_TIME = 20_000
+
+
 def states(db: Database) -> dict[str, State]:
     """The state of every component; one that was never checked has none."""
+    return _states(db)
+
+
+def needed_condition(db: Database) -> str:
+    """Selects the rows of `heartbeat_state` that a pass needs, with the observer as its value: of what that checks, and
+    all that are not simply healthy. A store of many hosts has many more."""
+    return f"component {checked_by(db, f'SELECT component FROM heartbeat_state WHERE {UNSETTLED}')}"
+
+
+def needed(db: Database, observer: str, besides: Iterable[str] = ()) -> dict[str, State]:
+    """The states that decisions of a host need: of the components that it checks, of those named `besides`, and of all
+    that are not simply healthy. Any other component is healthy, or was never checked."""
+    found = _states(db, f"WHERE {needed_condition(db)}", (observer,))
+    return found | of(db, [id_ for id_ in besides if id_ not in found])
+
+
+def of(db: Database, components: Sequence[str]) -> dict[str, State]:
+    """The states of these components; one that was never checked has none."""
+    found: dict[str, State] = {}
+    for start in range(0, len(components), _IDS_AT_A_TIME):
+        some = components[start : start + _IDS_AT_A_TIME]
+        found |= _states(db, f"WHERE component IN ({placeholders(some)})", some)
+    return found
+
+
+def _states(db: Database, where: str = "", params: Sequence[str] = ()) -> dict[str, State]:
     found = {}
-    for component, *values in db.rows(f"SELECT component, {_STATE} FROM heartbeat_state"):
+    for component, *values in db.rows(f"SELECT component, {_STATE} FROM heartbeat_state {where}", params):
         state = State(*values)
         found[component] = state._replace(
             flapping=bool(state.flapping), degraded=bool(state.degraded), unobserved=bool(state.unobserved)
