@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from heartbeat_cli.config.sections import Retention
 from heartbeat_cli.domain.checking.result import Metric, Reading
 from heartbeat_cli.domain.component import Component
-from heartbeat_cli.store.history import passes
+from heartbeat_cli.store.history import passes, retention
 from heartbeat_cli.store.history.passes import Pass
 from heartbeat_cli.store.sql.database import Database
-from heartbeat_cli.store.sql.partitions import drop_before
-from tests.parts.postgres import session
+from heartbeat_cli.store.sql.partitions import drop_before, ensure_day
+from tests.parts.postgres import Server, session
 from tests.parts.stores import opened
 
 pytestmark = pytest.mark.postgres
@@ -103,3 +104,16 @@ def test_a_table_that_somebody_put_in_its_place_is_used_as_it_is(pg: Database) -
     assert partitions(pg) == []
     assert drop_before(pg, "heartbeat_log", MIDNIGHT + 3600) == 1
     assert pg.rows("SELECT count(*) FROM heartbeat_log") == [(1,)]
+
+
+def test_years_of_days_are_dropped_with_few_locks() -> None:
+    """A transaction that drops them all would lock each: the server has a table for that, and it is full at a thousand
+    days or so. Here it is small, and 200 days are too many."""
+    with Server(settings={"max_locks_per_transaction": "10", "max_connections": "10"}) as server:
+        db = opened(server.dsn())
+        for day in range(200):
+            with db.transaction():
+                ensure_day(db, MIDNIGHT - day * 86_400)
+        assert retention.prune(db, Retention(), MIDNIGHT)
+        assert len(partitions(db)) == len(partitions(db, "heartbeat_samples")) + 60 == 91
+        db.close()

@@ -135,17 +135,20 @@ def _delete(db: Database, table: str, column: str, before: float, also: str = ""
 
 
 def _drop(db: Database, table: str, before: float, deadline: float) -> int:
-    """Delete rows in SQLite, some hours at a time, and day partitions in PostgreSQL."""
-    if db.dialect == "sqlite":
-        return _repeat(lambda: _drop_some(db, table, before), deadline)
+    """Delete rows in SQLite, some hours at a time, and day partitions in PostgreSQL, some days at a time."""
+    some = _drop_rows if db.dialect == "sqlite" else _drop_days
+    return _repeat(lambda: some(db, table, before, math.isfinite(deadline)), deadline)
+
+
+def _drop_days(db: Database, table: str, before: float, in_pass: bool) -> int:
     with db.transaction():
-        if math.isfinite(deadline):
+        if in_pass:
             # It does not wait for a table that somebody reads: everybody else would wait behind it.
             db.rows("SET LOCAL lock_timeout = 300")
         return drop_before(db, table, before)
 
 
-def _drop_some(db: Database, table: str, before: float) -> int:
+def _drop_rows(db: Database, table: str, before: float, _in_pass: bool) -> int:
     ((oldest,),) = db.rows(f"SELECT min(at) FROM {table}")
     if oldest is None or oldest >= before:
         return 0

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from heartbeat_cli.store.sql import locks
 from heartbeat_cli.store.sql.database import Database, placeholders
 
+_DAYS_AT_A_TIME = 30  # a transaction locks each one that it drops, with its indexes, and the server has few such locks
 PARTITIONED = ("heartbeat_log", "heartbeat_samples")
 
 
@@ -47,14 +48,14 @@ def _name(table: str, at: float) -> str:
 
 
 def drop_before(db: Database, table: str, at: float) -> int:
-    """Delete rows older than `at` (epoch seconds): whole days in PostgreSQL, rows in SQLite. Returns partitions or rows
-    deleted."""
+    """Delete rows older than `at` (epoch seconds): in SQLite rows, in PostgreSQL whole days, the oldest first, at most
+    30 of them. Returns rows or partitions deleted."""
     if db.dialect == "sqlite" or not _partitioned(db, table):
         return db.run(f"DELETE FROM {table} WHERE at < to_timestamp(?)", (at,))
     rows = db.rows(
         "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-        " WHERE i.inhparent = to_regclass(?) AND c.relname < ?",
-        (table, _name(table, at)),
+        " WHERE i.inhparent = to_regclass(?) AND c.relname < ? ORDER BY 1 LIMIT ?",
+        (table, _name(table, at), _DAYS_AT_A_TIME),
     )
     for (name,) in rows:
         db.run(f"DROP TABLE {name}")
