@@ -13,10 +13,15 @@ from heartbeat_cli.domain.detection.quorum import Round, Vote, standing
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.history.passes import SHARED_SETTING
 from heartbeat_cli.store.sql import preferences
-from heartbeat_cli.store.sql.conditions import checked_by
+from heartbeat_cli.store.sql.conditions import among
 from heartbeat_cli.store.sql.database import Database, placeholders
 from heartbeat_cli.store.sql.text import number, understood
 
+# What an observer and any other have checked. Most hosts check mostly what is theirs alone.
+_SHARED = (
+    "SELECT mine.component FROM heartbeat_looks mine WHERE mine.observer = ? AND EXISTS (SELECT 1 FROM heartbeat_looks"
+    " other WHERE other.component = mine.component AND other.observer <> mine.observer)"
+)
 _UNCONFIRMED_SETTING = "doubts"  # the setting with the unconfirmed faults of all hosts
 
 
@@ -58,13 +63,13 @@ class Votes(Record):
 
 
 def votes(db: Database, observer: str, since: float) -> Votes:
-    """The votes since a moment (epoch seconds) on the components that this host checks."""
+    """The votes since a moment (epoch seconds) on the components that this host and others check."""
     others: dict[str, list[Vote]] = {}
     before: dict[str, float] = {}
     rows = db.rows(
         "SELECT component, observer, at, status, error, ended, failure, before FROM heartbeat_looks"
         " WHERE at >= to_timestamp(?)"
-        f" AND component {checked_by(db)}",
+        f" AND component {among(db, _SHARED)}",
         (since, observer),
     )
     for component, name, at, status, error, ended, failure, earlier in rows:

@@ -220,7 +220,7 @@ _FAILURES = (
 UNSETTLED = "state <> 'healthy' OR degraded OR unobserved OR unobserved_alert IS NOT NULL"
 _HOSTS = (
     f"CREATE INDEX IF NOT EXISTS heartbeat_state_unsettled ON heartbeat_state (component) WHERE {UNSETTLED}",
-    "CREATE INDEX IF NOT EXISTS heartbeat_looks_component ON heartbeat_looks (component)",
+    "CREATE INDEX IF NOT EXISTS heartbeat_looks_component ON heartbeat_looks (component, observer)",
 )
 
 MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
