@@ -37,7 +37,7 @@ _TALLIES = """WITH checks AS (
         COALESCE(l.reach, {reach}) * CAST(1000000 AS BIGINT) AS reach
     FROM heartbeat_log l LEFT JOIN heartbeat_pass_rows p ON p.key = l.pass AND p.started >= to_timestamp(:first)
     LEFT JOIN heartbeat_observers o ON o.key = p.observer
-    WHERE l.at >= to_timestamp(:first) AND l.at < to_timestamp(:end)
+    WHERE l.at >= to_timestamp(:first) AND l.at < to_timestamp(:end) AND l.component BETWEEN :lowest AND :highest
 ), neighbours AS (
     SELECT checks.*, lag(t) OVER mine AS own_next, lead(t + reach) OVER mine AS reached,
         lead(status) OVER mine AS before,
@@ -72,6 +72,8 @@ _GAUGES = """WITH measured AS (
 SELECT component, metric, label, count(*), sum(milli), min(milli), max(milli), max(CASE WHEN place = 1 THEN milli END)
 FROM placed GROUP BY component, metric, label"""
 _SIZE = len(STATUSES)
+_COMPONENTS_AT_A_TIME = 500  # of a hundred buckets each, of 90 bytes a row, half of what may be answered
+_MAX_KEY = 2_147_483_647
 
 
 def tallies(db: Database, start: float, end: float) -> dict[int, Tally]:
@@ -79,13 +81,29 @@ def tallies(db: Database, start: float, end: float) -> dict[int, Tally]:
     if end <= start:
         return {}
     span = {"start": start, "end": end}
-    gaps = db.rows(
-        "SELECT 1 FROM heartbeat_gaps WHERE ended > to_timestamp(:start) AND started < to_timestamp(:end) LIMIT 1", span
+    ((gaps, components),) = db.rows(
+        "SELECT EXISTS (SELECT 1 FROM heartbeat_gaps WHERE ended > to_timestamp(:start)"
+        " AND started < to_timestamp(:end)), (SELECT count(*) FROM heartbeat_components)",
+        span,
     )
     lasted = _LESS_GAPS if gaps else _WITHOUT_GAPS
     sql = render(_TALLIES, db.dialect, reach=str(REACH), bucket=_BUCKET, counts=_COUNTS, lasted=lasted)
-    microseconds = {"start_us": round(start * 1e6), "end_us": round(end * 1e6)}
-    return _merge_buckets(db.rows(sql, {**span, **microseconds, "first": _first_relevant_pass(db, start)}))
+    span |= {"start_us": round(start * 1e6), "end_us": round(end * 1e6), "first": _first_relevant_pass(db, start)}
+    found: dict[int, Tally] = {}
+    for lowest, highest in _parts(db) if components > _COMPONENTS_AT_A_TIME else [(0, _MAX_KEY)]:
+        found |= _merge_buckets(db.rows(sql, {**span, "lowest": lowest, "highest": highest}))
+    return found
+
+
+def _parts(db: Database) -> list[tuple[int, int]]:
+    """The lowest and the highest key of some components at a time: each has a row for each bucket of its response
+    times, and what the server may answer at once is limited."""
+    rows = db.rows(
+        "SELECT min(key), max(key) FROM (SELECT key, (row_number() OVER (ORDER BY key) - 1) / ? AS part"
+        " FROM heartbeat_components) keys GROUP BY part ORDER BY part",
+        (_COMPONENTS_AT_A_TIME,),
+    )
+    return [(lowest, highest) for lowest, highest in rows]
 
 
 def _first_relevant_pass(db: Database, start: float) -> float:
