@@ -8,7 +8,8 @@ numbers, so that the parts of a span add up to the whole exactly, on both databa
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from heartbeat_cli.domain.checking.coverage import LONGEST, REACH, hour_of
 from heartbeat_cli.domain.checking.gauge import KINDS, METRICS, Gauge
@@ -72,6 +73,7 @@ _GAUGES = """WITH measured AS (
 SELECT component, metric, label, count(*), sum(milli), min(milli), max(milli), max(CASE WHEN place = 1 THEN milli END)
 FROM placed GROUP BY component, metric, label"""
 _SIZE = len(STATUSES)
+_ANSWERED, _LEAST = _SIZE + 2, _SIZE + 4  # where these stand in a row, after component and bucket
 _COMPONENTS_AT_A_TIME = 500  # of a hundred buckets each, of 90 bytes a row, half of what may be answered
 _MAX_KEY = 2_147_483_647
 
@@ -118,17 +120,27 @@ def _first_relevant_pass(db: Database, start: float) -> float:
 
 def _merge_buckets(rows: Iterable[Row]) -> dict[int, Tally]:
     """Merge rows, one for each component and bucket, into one tally for each component."""
-    found: dict[int, Tally] = {}
+    sums: dict[int, Sequence[Any]] = {}
+    sketches: dict[int, dict[int, int]] = {}
+    extremes: dict[int, list[int]] = {}
     for component, bucket, *figures in rows:
-        counts, rest = tuple(map(int, figures[:_SIZE])), figures[_SIZE:]
-        attempts, flaps, answered, total, least, most, up, down = (None if n is None else int(n) for n in rest)
-        sketch = {int(bucket): answered or 0} if bucket is not None else {}
-        one = Tally(
-            *("", "", counts, answered or 0, total or 0, attempts or 0, flaps or 0),
-            *(least, most, up or 0, down or 0, sketch),
-        )
-        found[component] = found[component].plus(one) if component in found else one
-    return {key: one for key, one in found.items() if one.heartbeats or one.covered_us}
+        added = (*figures[:_LEAST], *figures[_LEAST + 2 :])
+        sums[component] = [a + b for a, b in zip(sums[component], added, strict=True)] if component in sums else added
+        if bucket is not None:
+            sketches.setdefault(component, {})[int(bucket)] = int(figures[_ANSWERED])
+        if figures[_LEAST] is not None:
+            extremes.setdefault(component, []).extend(figures[_LEAST : _LEAST + 2])
+    found = {}
+    for component, whole in sums.items():
+        attempts, flaps, answered, total, up, down = map(int, whole[_SIZE:])
+        times = extremes.get(component, [])
+        least, most = min(times, default=None), max(times, default=None)
+        counts = tuple(map(int, whole[:_SIZE]))
+        sketch = sketches.get(component, {})
+        one = Tally("", "", counts, answered, total, attempts, flaps, least, most, up, down, sketch)
+        if one.heartbeats or one.covered_us:
+            found[component] = one
+    return found
 
 
 def gauges(db: Database, start: float, end: float) -> dict[tuple[int, str, str], Gauge]:
