@@ -9,6 +9,7 @@ import pytest
 from heartbeat_cli.config.sections import Retention
 from heartbeat_cli.domain.checking.result import Metric, Reading
 from heartbeat_cli.domain.component import Component
+from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.history import passes, retention
 from heartbeat_cli.store.history.passes import Pass
 from heartbeat_cli.store.sql.database import Database
@@ -89,16 +90,47 @@ def test_whole_days_are_dropped_and_the_day_of_the_limit_stays(pg: Database) -> 
     assert len(partitions(pg)) == 4
 
 
-def test_a_table_that_somebody_put_in_its_place_is_used_as_it_is(pg: Database) -> None:
-    """A hypertable looks like any table to SQL, and takes no partitions. The statements are those of
-    docs/recipes/large-stores.md."""
+# What the manuals of TimescaleDB and Citus demand of a table, in functions of the names of theirs, which do no more.
+_DEMANDS = """
+CREATE FUNCTION demand(relation regclass, kind "char", wanted text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    place smallint := attnum FROM pg_attribute WHERE attrelid = relation AND attname = wanted;
+BEGIN
+    ASSERT kind = (SELECT relkind FROM pg_class WHERE oid = relation), relation || ' is partitioned, or is not';
+    ASSERT place IS NOT NULL, relation || ' has no column ' || wanted;
+    ASSERT NOT EXISTS (SELECT 1 FROM pg_index WHERE indrelid = relation AND indisunique AND NOT place = ANY (indkey)),
+        'a unique index of ' || relation || ' lacks ' || wanted;
+END $$;
+CREATE FUNCTION by_range(wanted text, step interval) RETURNS text LANGUAGE sql AS 'SELECT wanted';
+CREATE FUNCTION create_hypertable(relation regclass, wanted text, create_default_indexes boolean) RETURNS void
+    LANGUAGE sql AS $$ SELECT demand(relation, 'r', wanted) $$;
+CREATE FUNCTION create_distributed_table(relation regclass, wanted text, colocate_with regclass DEFAULT NULL)
+    RETURNS void LANGUAGE sql AS $$ SELECT demand(relation, 'p', wanted) $$;
+CREATE FUNCTION create_reference_table(relation regclass) RETURNS regclass LANGUAGE sql AS 'SELECT relation';
+"""
+
+
+def statements(number: int) -> str:
+    """A block of docs/recipes/large-stores.md."""
     text = (Path(__file__).parents[3] / "docs/recipes/large-stores.md").read_text()
-    block = text.split("```sql\n")[1].split("```")[0]
+    return text.split("```sql\n")[1 + number].split("```")[0]
+
+
+def test_what_citus_distributes_may_be_distributed(pg: Database) -> None:
     look(pg, MIDNIGHT)
-    lines = block.splitlines()
-    plain = [line for line in lines if "create_hypertable" not in line]
-    assert len(lines) - len(plain) == 2
-    pg.run("\n".join(plain))
+    pg.run(_DEMANDS)
+    pg.run(statements(1))
+    with pytest.raises(StoreError, match="a unique index of heartbeat_pass_rows lacks looks"):
+        pg.run("SELECT create_hypertable('heartbeat_pass_rows', 'looks', FALSE)")
+    look(pg, MIDNIGHT + 86_400)
+    assert pg.rows("SELECT count(*) FROM heartbeat_logs") == [(2,)]
+
+
+def test_a_table_that_somebody_put_in_its_place_is_used_as_it_is(pg: Database) -> None:
+    """A hypertable looks like any table to SQL, and takes no partitions."""
+    look(pg, MIDNIGHT)
+    pg.run(_DEMANDS)
+    pg.run(statements(0))
     look(pg, MIDNIGHT + 86_400)
     assert pg.rows("SELECT count(*) FROM heartbeat_logs") == pg.rows("SELECT count(*) FROM system_metrics") == [(2,)]
     assert partitions(pg) == []
