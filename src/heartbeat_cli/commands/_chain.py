@@ -89,6 +89,7 @@ def _end(app: App, ping: "Ping", log: Log, code: int, said: str) -> None:
 def _chain(app: App, keeper: "Keeper", log: Log) -> str:
     """Make the pass, and return what it came to, in a few words."""
     from heartbeat_cli.commands._deliver import PassDelivery, line, summed_up
+    from heartbeat_cli.config import prepared
     from heartbeat_cli.passes.check import check
     from heartbeat_cli.passes.detect import detect
     from heartbeat_cli.passes.housekeeping import tidy
@@ -114,6 +115,7 @@ def _chain(app: App, keeper: "Keeper", log: Log) -> str:
         keeper.refresh_mirror(now())
         post.go()
     _judge.draw(app, keeper)
+    prepared.keep(config)
     if keeper.degraded is None:
         tidy.tidy(keeper.db, config, now())
         _remark(app, keeper)

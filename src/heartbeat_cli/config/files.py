@@ -5,7 +5,7 @@ hold components, channels, maintenance, and sections that no other file has. Wha
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +18,31 @@ _MAX_FILES = 1_000
 _BY_ID = ("components", "channels", "maintenance", "defaults")  # sections that several files may share
 
 
+Known = Callable[[str, bytes], Mapping[str, Any] | None]
+
+
 class File(Record):
-    """One file: its path as messages name it, its text, and its tables as TOML gives them."""
+    """One file: its path as messages name it, its bytes, and its tables as TOML gives them; `prepared`: they were
+    known, and the file was not parsed."""
 
     path: str
-    text: str
+    data: bytes
     tables: Mapping[str, Any]
+    prepared: bool = False
+
+    @property
+    def text(self) -> str:
+        """Its text. Raises UnicodeDecodeError."""
+        return self.data.decode("utf-8-sig").replace("\r\n", "\n")
 
 
-def read(path: Path) -> tuple[Mapping[str, Any], tuple[File, ...], list[str]]:
+def read(path: Path, prepare: Callable[[Path, bytes], Known]) -> tuple[Mapping[str, Any], tuple[File, ...], list[str]]:
     """The tables of a configuration, those of included files among them, the files that they come from, the file itself
-    first, and what is wrong with their being together. Raises ConfigError with every problem in reading them."""
-    main = _file(path)
+    first, and what is wrong with their being together. Raises ConfigError with every problem in reading them.
+    `prepare` gives, for the file and its bytes, what knows the tables of files that need not be parsed."""
+    data = _bytes(path)
+    known = prepare(path, data)
+    main = _file(path, data, known)
     if not main.tables.keys() & {"heartbeat", "components"}:  # neither a store nor a target: an editor may be at it
         advice = "is it empty, or half written? restore it, or write a new one: heartbeat init"
         raise ConfigError([f"{path}: has neither [heartbeat] nor [components]: {advice}"])
@@ -42,7 +55,7 @@ def read(path: Path) -> tuple[Mapping[str, Any], tuple[File, ...], list[str]]:
     files, wrong = [main], list[str]()
     for place in _included(path, included):
         try:
-            files.append(_file(place))
+            files.append(_file(place, _bytes(place), known))
         except ConfigError as error:
             wrong += error.problems
     if len(files) > _MAX_FILES:
@@ -83,17 +96,24 @@ def _shown(place: Path, beside: Path) -> Path:
     return Path(os.path.relpath(place))
 
 
-def _file(path: Path) -> File:
-    import tomllib
-
+def _bytes(path: Path) -> bytes:
     try:
         data = trusted.read(path, _MAX_BYTES)
-        if len(data) > _MAX_BYTES:
-            raise ConfigError([f"{path}: is larger than {_MAX_BYTES // 1_000_000} MB: that is no configuration"])
-        text = data.decode("utf-8-sig").replace("\r\n", "\n")
-        return File(str(path), text, tomllib.loads(text))
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
+    if len(data) > _MAX_BYTES:
+        raise ConfigError([f"{path}: is larger than {_MAX_BYTES // 1_000_000} MB: that is no configuration"])
+    return data
+
+
+def _file(path: Path, data: bytes, known: Known) -> File:
+    if (tables := known(str(path), data)) is not None:
+        return File(str(path), data, tables, prepared=True)
+    import tomllib  # most runs need none
+
+    found = File(str(path), data, {})
+    try:
+        return found._replace(tables=tomllib.loads(found.text))
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}: is not UTF-8 text (byte {error.start})"]) from error
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a ValueError too

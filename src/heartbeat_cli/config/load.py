@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_cli import plugins
-from heartbeat_cli.config import files, maintenance
+from heartbeat_cli.config import files, maintenance, prepared
 from heartbeat_cli.config.components import Made, build_components, check_channels, id_tables, kind_module
 from heartbeat_cli.config.files import File
 from heartbeat_cli.config.problems import Problems, suggestion
@@ -65,7 +65,7 @@ def find(explicit: str | None, say: Callable[[str], None] = lambda text: None) -
 def read(path: Path, find: "Finder | None" = None) -> Config:
     """The configuration in a file, and those that it includes; `find` says what blocks with `match` stand for (default:
     what was found last). Raises ConfigError with every problem in it, each with its line."""
-    tables, read_from, twice = files.read(path)
+    tables, read_from, twice = files.read(path, prepared.tables_of)
     return load(tables, str(path), path.absolute().parent, read_from, find, twice)
 
 

@@ -6,7 +6,7 @@
                                               dashboard.days, dashboard.trouble, status_page.trouble, spool.trouble,
                                               config,
                                               note-<component>.json of a component whose checks cost money,
-                                              found.json, found.notes, and fleets.json
+                                              found.json, found.notes, fleets.json, and prepared
     <state_dir>/<configuration>/<store>/      mirror.json and spool.db of the store at that address
 
 `<configuration>` is the file's name and a checksum of its path, `<store>` the dialect and a checksum of the store's

@@ -1,0 +1,91 @@
+"""The tables of a configuration as they were parsed last: a run whose files have not changed parses no TOML.
+
+They are a file of the configuration's folder that `run` writes, mode 0600:
+
+    one line of JSON    version of heartbeat, CRC-32 of what follows, path and size in bytes of each file
+    the files           byte for byte, one behind the other
+    JSON                a list of their tables
+
+It is used only where no other user could have changed it, and for a file only while that holds the same bytes. It
+repeats what the files say and no more: `env:` and `file:` are references in it, and are followed in every run.
+"""
+
+import json
+import os
+import re
+from binascii import crc32
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from heartbeat_cli import __version__
+from heartbeat_cli.config import places
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.errors import HeartbeatError
+from heartbeat_cli.system import trusted
+
+FILE = "prepared"
+_MOST = 16_000_000  # bytes
+# Where the key stands in the file is not known before the file is parsed. What is found here is checked by `keep`.
+_STATE_DIR = r"""\bstate_dir\s*=\s*(?:"([^"\\\n]*)"|'([^'\n]*)')"""
+
+Tables = Mapping[str, Any]
+
+
+def tables_of(path: Path, data: bytes) -> Callable[[str, bytes], Tables | None]:
+    """What gives the tables of a file from its path and its bytes, None where they are not known; for the configuration
+    at `path`, which holds `data`, and the files that it includes."""
+    known: dict[str, tuple[bytes, Tables]] = {}
+    with suppress(OSError, ValueError, TypeError, RecursionError, HeartbeatError):
+        known = _read(_place(path, data))
+
+    def found(path: str, data: bytes) -> Tables | None:
+        before, tables = known.get(os.path.abspath(path), (None, None))
+        return tables if before == data else None
+
+    return found
+
+
+def keep(config: Config) -> None:
+    """Write the tables of a configuration of which a file was parsed. Without a word where that cannot be done, or
+    where `tables_of` would look for them in another place: they are parsed again."""
+    if all(one.prepared for one in config.files) or sum(len(one.data) for one in config.files) > _MOST // 4:
+        return
+    from heartbeat_cli.system import files
+
+    with suppress(OSError, ValueError, TypeError, RecursionError, HeartbeatError):
+        place = places.config_folder(config) / FILE
+        if place == _place(Path(config.source), config.files[0].data):
+            trusted.check(place.parent)
+            files.write_own(place, _text(config))
+
+
+def _text(config: Config) -> str:
+    """Raises TypeError for tables that JSON does not have, as those with a date, and ValueError for too many bytes."""
+    tables = json.dumps([one.tables for one in config.files], ensure_ascii=False, separators=(",", ":"))
+    rest = b"".join(one.data for one in config.files) + tables.encode()
+    if len(rest) > _MOST // 2:
+        raise ValueError("too large")
+    head = [__version__, crc32(rest), [[os.path.abspath(one.path), len(one.data)] for one in config.files]]
+    return f"{json.dumps(head)}\n{rest.decode()}"
+
+
+def _read(place: Path) -> dict[str, tuple[bytes, Tables]]:
+    """Raises OSError, ValueError or TypeError where there is nothing that can be used."""
+    data = trusted.read(place, _MOST)
+    end = data.index(b"\n") + 1
+    version, checksum, kept = json.loads(data[:end])
+    if len(data) > _MOST or version != __version__ or crc32(data[end:]) != checksum:
+        return {}
+    texts = []
+    for path, size in kept:
+        texts.append((path, data[end : end + size]))
+        end += size
+    return {path: (text, tables) for (path, text), tables in zip(texts, json.loads(data[end:]), strict=True)}
+
+
+def _place(path: Path, data: bytes) -> Path:
+    found = re.search(_STATE_DIR, data.decode())
+    folder = path.absolute().parent / os.path.expanduser(found[1] or found[2] or "") if found else None
+    return places.folder_of(str(path), str(folder) if folder else None) / FILE

@@ -1,0 +1,198 @@
+"""Configurations that are not parsed again: the same ones are, and nothing else is believed."""
+
+import json
+import os
+import subprocess
+import sys
+from binascii import crc32
+from pathlib import Path
+
+import pytest
+
+from heartbeat_cli.config import load, places
+from heartbeat_cli.config.types import Config
+from tests.parts.users import NOBODY, need_root
+
+MAIN = """
+[heartbeat]
+state_dir = "{folder}/state"
+include = ["more/*.toml"]
+[components.job]
+kind = "push"
+period = 3600.5
+[channels.hook]
+kind = "webhook"
+url = "env:HOOK"
+"""
+MORE = '[components.other]\nkind = "push"\nperiod = 60\n'
+HOOK = "http://127.0.0.1:9/s3cr3t-word-of-the-hook"
+
+
+@pytest.fixture
+def main(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOOK", HOOK)
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/one.toml").write_text(MORE)
+    path = tmp_path / "heartbeat.toml"
+    path.write_text(MAIN.format(folder=tmp_path))
+    return path
+
+
+def run(path: Path) -> None:
+    argv = [sys.executable, "-m", "heartbeat_cli", "--config", str(path), "run"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, cwd=path.parent)
+    assert not done.stderr
+
+
+def prepared(path: Path) -> list[bool]:
+    """Which files of the configuration are not parsed."""
+    return [one.prepared for one in load.read(path).files]
+
+
+def kept(config: Config) -> Path:
+    return places.config_folder(config) / "prepared"
+
+
+def rewritten(place: Path, old: str, new: str, version: str | None = None) -> None:
+    """What was kept, with other words in its tables, and a checksum that is right."""
+    head, _, rest = place.read_bytes().partition(b"\n")
+    was, _, files = json.loads(head)
+    size = sum(one[1] for one in files)
+    rest = rest[:size] + rest[size:].replace(old.encode(), new.encode())
+    place.write_bytes(json.dumps([version or was, crc32(rest), files]).encode() + b"\n" + rest)
+
+
+def test_a_run_prepares_the_configuration_for_the_next(main: Path) -> None:
+    before = load.read(main)
+    assert prepared(main) == [False, False]
+    run(main)
+    after = load.read(main)
+    assert [one.prepared for one in after.files] == [True, True]
+    assert after._replace(files=()) == before._replace(files=())
+    assert os.stat(kept(after)).st_mode & 0o777 == 0o600
+
+
+def test_however_the_file_is_named(main: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(main)
+    monkeypatch.chdir(main.parent)
+    assert prepared(Path(main.name)) == [True, True]
+
+
+def test_a_prepared_run_does_not_import_the_parser(main: Path) -> None:
+    run(main)
+    code = "import sys; from heartbeat_cli.config import load; load.read(sys.argv[1]); print('tomllib' in sys.modules)"
+    code = code.replace("sys.argv[1]", "__import__('pathlib').Path(sys.argv[1])", 1)
+    done = subprocess.run([sys.executable, "-c", code, str(main)], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("name", ["heartbeat.toml", "more/one.toml"])
+def test_a_file_that_has_changed_is_parsed(main: Path, name: str) -> None:
+    run(main)
+    path = main.parent / name
+    path.write_text(path.read_text().replace("3600.5", "7200.5").replace("= 60", "= 61"))
+    tables = load.read(main).tables["components"]
+    assert (tables["job"]["period"], tables["other"]["period"]) in ((7200.5, 60), (3600.5, 61))
+    assert sorted(prepared(main)) == [False, True]
+    run(main)
+    assert prepared(main) == [True, True]
+
+
+def test_a_file_that_is_included_from_now_on_is_read(main: Path) -> None:
+    run(main)
+    (main.parent / "more/two.toml").write_text(MORE.replace("other", "third"))
+    assert "third" in load.read(main).components
+    (main.parent / "more/one.toml").unlink()
+    assert "other" not in load.read(main).components
+
+
+def test_what_references_stand_for_is_not_kept(main: Path) -> None:
+    run(main)
+    place = kept(load.read(main))
+    assert b"env:HOOK" in place.read_bytes()
+    everything = b"".join(path.read_bytes() for path in main.parent.rglob("prepared"))
+    assert HOOK.rpartition("/")[2].encode() not in everything
+
+
+def test_what_others_may_write_is_not_believed(main: Path) -> None:
+    run(main)
+    place = kept(load.read(main))
+    rewritten(place, "3600.5", "1.5")
+    assert load.read(main).tables["components"]["job"]["period"] == 1.5, "the file is used while it is ours alone"
+    place.chmod(0o666)
+    assert load.read(main).tables["components"]["job"]["period"] == 3600.5
+
+
+@pytest.mark.parametrize(("user", "group"), [(NOBODY, -1), (-1, NOBODY)])
+def test_what_another_user_owns_or_shares_is_not_believed(main: Path, user: int, group: int) -> None:
+    need_root()
+    run(main)
+    place = kept(load.read(main))
+    rewritten(place, "3600.5", "1.5")
+    os.chown(place, user, group)
+    place.chmod(0o660)
+    assert load.read(main).tables["components"]["job"]["period"] == 3600.5
+
+
+def test_a_configuration_with_a_date_is_parsed_every_time(main: Path) -> None:
+    with main.open("a") as file:
+        file.write('[maintenance.move]\nfrom = 2026-01-01T10:00:00Z\nuntil = 2026-01-01T11:00:00Z\nreason = "move"\n')
+    for _ in range(2):
+        run(main)
+        assert load.read(main).maintenance and not any(prepared(main))
+
+
+def test_what_another_version_wrote_is_not_believed(main: Path) -> None:
+    run(main)
+    rewritten(kept(load.read(main)), "3600.5", "1.5", version="0.0.1")
+    assert load.read(main).tables["components"]["job"]["period"] == 3600.5
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[:-9],
+        lambda data: data.replace(b"3600.5", b"3601.5"),
+        lambda data: b"[]\n",
+        lambda data: b"{}",
+        lambda data: b"\xff" * 100,
+        lambda data: b'["1", 0, 7]\n',
+        lambda data: b"[" * 100_000 + b"\n",
+    ],
+)
+def test_a_damaged_file_is_parsed_again(main: Path, damage: "type[bytes]") -> None:
+    run(main)
+    place = kept(load.read(main))
+    place.write_bytes(damage(place.read_bytes()))
+    assert load.read(main).tables["components"]["job"]["period"] == 3600.5
+    run(main)
+    assert prepared(main) == [True, True]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "heartbeat.state_dir = '{folder}/state'",
+        'heartbeat = {{ observer = "a", state_dir = "state" }}',
+        '# state_dir = "/nowhere"\nheartbeat.state_dir = "{folder}/state"',
+        'heartbeat.state_dir = """{folder}/state"""',
+        'heartbeat.state_dir = "env:STATE"',
+        'heartbeat.observer = "a"',
+    ],
+)
+def test_wherever_the_state_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("STATE", str(tmp_path / "state"))
+    path = tmp_path / "heartbeat.toml"
+    path.write_text(line.format(folder=tmp_path) + "\n" + MORE)
+    run(path)
+    found = load.read(path)
+    assert found.tables["components"] == {"other": {"kind": "push", "period": 60}}
+    assert found.files[0].prepared == kept(found).exists()
+
+
+def test_a_text_with_a_mark_of_its_order_and_carriage_returns(main: Path) -> None:
+    main.write_bytes(b"\xef\xbb\xbf" + main.read_bytes().replace(b"\n", b"\r\n"))
+    run(main)
+    assert prepared(main) == [True, True]
