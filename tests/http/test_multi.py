@@ -57,6 +57,49 @@ def test_a_plain_answer_is_whole() -> None:
         assert seen.headers["user-agent"] == f"heartbeat/{__version__}"
 
 
+def test_a_handle_that_is_used_again_keeps_nothing_of_its_last_request() -> None:
+    """One exchange after the other: all go by the same handle."""
+    with healthy_server(Answer(200, b"hello")) as server:
+        with_password = server.url.replace("http://", "http://me:secret@") + "/password"
+        requests = [
+            Request(server.url + "/plain"),
+            Request(server.url + "/plain2"),
+            Request(with_password),
+            Request(server.url + "/after-password"),
+            Request(server.url + "/header", headers=(("X-Own", "1"),)),
+            Request(server.url + "/header2", headers=(("X-Own", "1"),)),
+            Request(server.url + "/after-header"),
+            Request(server.url + "/post", method="POST", body=b"{}"),
+            Request(server.url + "/post2", method="POST", body=b"{}"),
+            Request(server.url + "/after-post"),
+            Request(f"http://127.0.0.1:{unused_port()}/refused"),
+            Request(server.url + "/after-refused"),
+            Request(server.url + "/head", method="HEAD"),
+            Request(server.url + "/after-head"),
+            Request(server.url + "/small", max_body=2),
+            Request(server.url + "/after-small"),
+        ]
+        waiting, answers = iter(requests), list[Response]()
+
+        def done(_: Exchange, answer: Response) -> Exchange | None:
+            answers.append(answer)
+            request = next(waiting, None)
+            return None if request is None else Exchange("one", request, 5.0)
+
+        drive([Exchange("one", next(waiting), 5.0)], deadline=time.monotonic() + 60.0, done=done)
+        bodies = {Path(answer.url).name: answer.body for answer in answers}
+        assert bodies.pop("refused") == bodies.pop("head") == b"" and bodies.pop("small") == b"he"
+        assert set(bodies.values()) == {b"hello"}
+        assert [answer.fault is not None for answer in answers] == ["/refused" in one.url for one in requests]
+        seen = {one.path[1:]: one for one in server.seen}
+        assert len(seen) == len(requests) - 1
+        assert {name for name, one in seen.items() if "authorization" in one.headers} == {"password"}
+        assert {name for name, one in seen.items() if "x-own" in one.headers} == {"header", "header2"}
+        assert {name for name, one in seen.items() if one.body} == {"post", "post2"}
+        assert {one.method for name, one in seen.items() if "post" not in name or "after" in name} == {"GET", "HEAD"}
+        assert all(one.headers["user-agent"] == f"heartbeat/{__version__}" for one in server.seen)
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
 def test_method_headers_and_body_go_out_as_given(method: str) -> None:
     with healthy_server() as server:

@@ -10,7 +10,6 @@ was promised; what never got its turn ends as `NOT_ASKED`.
 """
 
 import heapq
-import selectors
 import threading
 import time
 from collections import deque
@@ -22,6 +21,7 @@ from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.http.curl import pycurl
 from heartbeat_cli.http.options import own_file_fault
+from heartbeat_cli.http.poller import poller
 from heartbeat_cli.http.sockets import Sockets
 from heartbeat_cli.http.transfer import Hop, Transfer, no_answer, redirected
 
@@ -83,16 +83,15 @@ class _Wire:
         self._later: list[tuple[float, int, Exchange]] = []
         self._order = 0
         self._running: dict[Any, _Running] = {}
-        self._idle: list[Any] = []
+        self._idle: list[Transfer] = []
         self._wake: float | None = None
         self._left_resolving = False
         self._sockets = Sockets()
         self._guard: TlsGuard | None = None  # once there is an https exchange: what it imports is dear
         self._held_by_done = 0.0  # seconds
-        self._selector = selectors.DefaultSelector()
-        self._watched: set[int] = set()
+        self._poller = poller()
         self._multi = pycurl.CurlMulti()
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._poller.watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
 
     def enqueue(self, exchange: Exchange) -> None:
@@ -134,25 +133,7 @@ class _Wire:
 
     def _close_now(self) -> None:
         self._multi.close()
-        self._selector.close()
-
-    # --- what libcurl calls
-
-    def _watch(self, what: int, fd: int, _multi: object, _data: object) -> None:
-        """libcurl wants to know of events on this socket, or of none any more."""
-        known = fd in self._watched
-        if what == pycurl.POLL_REMOVE:
-            if known:
-                self._watched.remove(fd)
-                self._selector.unregister(fd)
-            return
-        self._watched.add(fd)
-        events = 0
-        if what in (pycurl.POLL_IN, pycurl.POLL_INOUT):
-            events |= selectors.EVENT_READ
-        if what in (pycurl.POLL_OUT, pycurl.POLL_INOUT):
-            events |= selectors.EVENT_WRITE
-        (self._selector.modify if known else self._selector.register)(fd, events)
+        self._poller.close()
 
     def _set_timer(self, milliseconds: int) -> None:
         self._wake = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
@@ -160,21 +141,17 @@ class _Wire:
     # --- one turn of the loop
 
     def _turn(self) -> None:
-        for key, mask in self._selector.select(self._pause()):
-            flags = pycurl.CSELECT_IN if mask & selectors.EVENT_READ else 0
-            flags |= pycurl.CSELECT_OUT if mask & selectors.EVENT_WRITE else 0
-            self._act(key.fd, flags)
+        act = self._multi.socket_action if self._guard is None else self._guarded
+        for fd, flags in self._poller.wait(self._pause()):
+            act(fd, flags)
         if self._wake is not None and time.monotonic() >= self._wake:
             self._wake = None
-            self._act(pycurl.SOCKET_TIMEOUT, 0)
+            act(pycurl.SOCKET_TIMEOUT, 0)
         self._collect()
 
-    def _act(self, fd: int, flags: int) -> None:
-        """Let libcurl act upon a socket."""
-        if self._guard is None:
-            self._multi.socket_action(fd, flags)
-        else:
-            self._guard.call(self._multi.socket_action, fd, flags)
+    def _guarded(self, fd: int, flags: int) -> None:
+        """Let libcurl act upon a socket, where there are https connections."""
+        self._tls_guard().call(self._multi.socket_action, fd, flags)
 
     def _tls_guard(self) -> "TlsGuard":
         if self._guard is None:
@@ -221,16 +198,16 @@ class _Wire:
             self._start(exchange, Hop(exchange.request), ends, cut_short, self._held)
 
     def _start(self, exchange: Exchange, hop: Hop, ends: float, cut_short: bool, held: float) -> None:
-        curl = self._idle.pop() if self._idle else pycurl.Curl()
+        transfer = self._idle.pop() if self._idle else Transfer(pycurl.Curl())
         try:
-            transfer = Transfer(curl, hop, ends - time.monotonic())
+            transfer.begin(hop, ends - time.monotonic())
         except (ValueError, pycurl.error) as error:
-            self._idle.append(curl)
+            self._idle.append(transfer)
             reason = "a character that cannot be sent" if isinstance(error, UnicodeError) else error
             fault = Fault("other", Text("cannot ask: {reason}", reason=str(reason)))
             self._report(exchange, no_answer(hop.request, redirected(fault) if hop.number else fault))
             return
-        request = hop.request
+        request, curl = hop.request, transfer.curl
         if request.url[:6].lower() == "https:":
             most = request.max_headers + request.max_body + _TLS_BYTES
             curl.setopt(pycurl.OPENSOCKETFUNCTION, self._tls_guard().opener(curl, most))
@@ -242,16 +219,17 @@ class _Wire:
         outcome = running.transfer.finish(code, said)
         if self._was_cut(curl) and isinstance(outcome, Response):
             outcome = outcome._replace(fault=FLOODED)
-        self._note_resolving(running.transfer, code)
+        if code:
+            self._note_resolving(running.transfer)
         self._multi.remove_handle(curl)
-        self._idle.append(curl)
+        self._idle.append(running.transfer)
         if isinstance(outcome, Hop):
             self._start(running.exchange, outcome, running.ends, running.cut_short, running.held)
         else:
             self._report(running.exchange, self._fair(running, outcome))
 
-    def _note_resolving(self, transfer: Transfer, code: int) -> None:
-        if code and transfer.resolving():
+    def _note_resolving(self, transfer: Transfer) -> None:
+        if transfer.resolving():
             self._left_resolving = True
 
     def _report(self, exchange: Exchange, response: Response) -> None:
@@ -267,7 +245,7 @@ class _Wire:
         """At the deadline: take what libcurl has just finished, cut the rest, and start nothing new."""
         self._collect()
         for curl, running in list(self._running.items()):
-            self._note_resolving(running.transfer, 1)
+            self._note_resolving(running.transfer)
             response = running.transfer.abandon()
             if self._was_cut(curl):
                 response = response._replace(fault=FLOODED)

@@ -87,9 +87,9 @@ def _refuse_injection(request: Request) -> None:
             raise ValueError(f"not a usable header name: {plain(name)!r}")
         if any(sign in value for sign in "\r\n\0"):
             raise ValueError(f"header {name} contains a line break")
-    if not request.method or not _TOKEN.issuperset(request.method):
+    if request.method != "GET" and (not request.method or not _TOKEN.issuperset(request.method)):
         raise ValueError(f"not a usable method: {plain(request.method)!r}")
-    if not request.url.lower().startswith(("http://", "https://")):
+    if not request.url.startswith("http://") and not request.url.lower().startswith(("http://", "https://")):
         raise ValueError(f"not an http or https address: {plain(request.url)}")
     url = request.url
     ordinary = url.isascii() and url.isprintable() and " " not in url  # sign by sign a thousand of them take long
@@ -116,6 +116,28 @@ def configure(curl: Any, request: Request, limit: float) -> None:
     _configure_method(curl, request)
     if request.url[:6].lower() == "https:":
         _configure_tls(curl, request)
+
+
+def are_alike(request: Request, other: Request) -> bool:
+    """Whether a handle with the options of a request needs only another address for the other one: plain http, no body,
+    and no password, which libcurl would remember."""
+    return (
+        request[1:9] == other[1:9]  # from the method to the client certificate's key
+        and request.body is None
+        and request.url.startswith("http://")
+        and "@" not in request.url
+        and "@" not in other.url
+        and other.url.startswith("http://")
+    )
+
+
+def configure_alike(curl: Any, request: Request, limit: float) -> None:
+    """What a handle has to be told for a request that is alike to its last one."""
+    _refuse_injection(request)
+    milliseconds = max(1, int(limit * 1000))
+    curl.setopt(pycurl.URL, request.url.encode())
+    curl.setopt(pycurl.TIMEOUT_MS, milliseconds)
+    curl.setopt(pycurl.CONNECTTIMEOUT_MS, milliseconds)
 
 
 def _configure_method(curl: Any, request: Request) -> None:

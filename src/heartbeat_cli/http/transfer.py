@@ -14,7 +14,7 @@ from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.http.curl import pycurl
 from heartbeat_cli.http.faults import TransferState, fault_of, plain
-from heartbeat_cli.http.options import configure
+from heartbeat_cli.http.options import are_alike, configure, configure_alike
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
@@ -42,63 +42,77 @@ class Hop(Record):
 
 
 class Transfer:
-    """A running hop: the sinks libcurl writes into, and the reading of the result."""
+    """One hop after another on one libcurl handle: the sinks that it writes into, and the reading of the result."""
 
-    __slots__ = ("body", "curl", "enough", "head", "header_bytes", "hop", "limit", "refused", "status", "truncated")
+    __slots__ = (
+        *("_alike", "body", "curl", "enough", "head", "header_bytes", "hop", "limit", "refused", "request", "status"),
+        "truncated",
+    )
 
-    def __init__(self, curl: Any, hop: Hop, limit: float) -> None:
-        """`limit` is what is left of the exchange's seconds. Raises ValueError when it cannot go out."""
-        self.curl, self.hop, self.limit = curl, hop, limit
-        self.status = 0
+    def __init__(self, curl: Any) -> None:
+        self.curl = curl
+        self._alike: Request | None = None  # the handle has the options of a request like this one
+
+    def begin(self, hop: Hop, limit: float) -> None:
+        """Set the handle up for a hop. `limit` is what is left of the exchange's seconds. Raises ValueError when it
+        cannot go out."""
+        self.hop, self.limit = hop, limit
+        self.request = request = hop.request
+        self.status = self.header_bytes = 0
         self.head: list[bytes] = []
-        self.header_bytes = 0
         self.body = bytearray()
-        self.truncated = False
-        self.refused = False
-        self.enough = False
-        configure(curl, hop.request, limit)
-        curl.setopt(pycurl.HEADERFUNCTION, self._take_header)
-        curl.setopt(pycurl.WRITEFUNCTION, self._take_body)
+        self.truncated = self.refused = self.enough = False
+        before, self._alike = self._alike, None
+        if before is not None and are_alike(request, before):
+            configure_alike(self.curl, request, limit)
+        else:
+            configure(self.curl, request, limit)
+            self.curl.setopt(pycurl.HEADERFUNCTION, self._take_header)
+            self.curl.setopt(pycurl.WRITEFUNCTION, self._take_body)
 
     def _take_header(self, line: bytes) -> int | None:
         """Collect header lines; each status line starts afresh (interim answers), the byte count goes on."""
         self.header_bytes += len(line)
-        if self.header_bytes > self.hop.request.max_headers:
+        if self.header_bytes > self.request.max_headers:
             self.refused = True
             return 0
         if line.startswith(b"HTTP/"):
             self.head.clear()
             self.status = _status(line)
         self.head.append(line)
-        if line[:1] in b"\r\n" and self._location() is not None:
+        if self.status in _REDIRECTS and line[:1] in b"\r\n" and self._location() is not None:
             return 0  # a redirect's body says nothing: do not even wait for its first byte
         return None
 
     def _take_body(self, chunk: bytes) -> int | None:
         """Keep what fits. A refused chunk makes libcurl end the transfer at once."""
-        room = self.hop.request.max_body - len(self.body)
-        self.body += chunk[:room] if room > 0 else b""
+        room = self.request.max_body - len(self.body)
         if len(chunk) > room:
+            self.body += chunk[:room] if room > 0 else b""
             self.truncated = True
             return 0
-        if self.hop.request.enough is not None and self.hop.request.enough(chunk):
+        self.body += chunk
+        if self.request.enough is not None and self.request.enough(chunk):
             self.enough = True
             return 0
         return None
 
     def _location(self) -> str | None:
-        if self.status not in _REDIRECTS or self.hop.request.redirects <= 0:
+        if self.status not in _REDIRECTS or self.request.redirects <= 0:
             return None
         return next((value for name, value in headers(self.head) if name == "location"), None)
 
     def finish(self, code: int, said: str) -> "Response | Hop":
         """What the ended transfer came to: the next hop of a redirect, or the response."""
+        if code == 0 and self.status not in _REDIRECTS:  # as nearly all
+            self._alike = self.request
+            return self._response(None)
         location = self._location()
         stopped_by_us = code == _WRITE_ERROR and not self.refused
         if location is not None and (code == 0 or stopped_by_us):
             return self._follow(location)
         if self.refused:
-            limit = self.hop.request.max_headers
+            limit = self.request.max_headers
             return self._response(Fault("too_large", Text("the headers are larger than {limit} bytes", limit=limit)))
         if code == 0 or (stopped_by_us and (self.truncated or self.enough)):
             return self._response(None)
@@ -111,10 +125,10 @@ class Transfer:
 
     def resolving(self) -> bool:
         """Whether the name service has not answered yet: closing libcurl would wait for it."""
-        return not self.hop.request.unix_socket and not self.curl.getinfo(pycurl.NAMELOOKUP_TIME)
+        return not self.request.unix_socket and not self.curl.getinfo(pycurl.NAMELOOKUP_TIME)
 
     def _follow(self, location: str) -> "Response | Hop":
-        request, number = self.hop.request, self.hop.number + 1
+        request, number = self.request, self.hop.number + 1
         if number > request.redirects:
             text = Text(
                 "redirected more than {redirects} times, last to {location}",
@@ -134,7 +148,7 @@ class Transfer:
         with a body goes there."""
         from urllib.parse import quote, urljoin
 
-        request = self.hop.request
+        request = self.request
         try:
             target = urljoin(request.url, quote(location, safe=_URL_SIGNS, encoding="latin-1"))
             new, old = _origin(_split(target)), _origin(_split(request.url))
@@ -155,7 +169,7 @@ class Transfer:
         return request._replace(headers=kept, cert_file=None, key_file=None)
 
     def _state(self, code: int, said: str) -> TransferState:
-        info, request = self.curl.getinfo, self.hop.request
+        info, request = self.curl.getinfo, self.request
         try:
             parts = _split(request.url)
             scheme, place = parts.scheme, _place(parts)
@@ -183,25 +197,13 @@ class Transfer:
         return end if end is not None and end <= time.time() else None
 
     def _response(self, fault: Fault | None) -> Response:
-        request = self.hop.request
-        phases = self._phases()
-        return Response(
-            status=self.status,
-            head=tuple(self.head),
-            body=bytes(self.body),
-            truncated=self.truncated,
-            elapsed=phases["total"],
-            phases=phases,
-            certificate_expires=self._expiry() if request.url[:6].lower() == "https:" else None,
-            url=_without_password(request.url),
-            fault=fault,
-        )
-
-    def _phases(self) -> dict[str, float]:
-        getinfo, spent = self.curl.getinfo, self.hop.spent
+        url, getinfo, spent = self.request.url, self.curl.getinfo, self.hop.spent
         phases = {name: spent + seconds for name, moment in _MOMENTS if (seconds := getinfo(moment)) > 0}
-        phases["total"] = spent + getinfo(pycurl.TOTAL_TIME)
-        return phases
+        phases["total"] = total = spent + getinfo(pycurl.TOTAL_TIME)
+        expires = self._expiry() if url[:6].lower() == "https:" else None
+        shown = _without_password(url) if "@" in url else url
+        head, body = tuple(self.head), bytes(self.body)
+        return Response(self.status, head, body, self.truncated, total, phases, expires, shown, fault)
 
     def _expiry(self) -> float | None:
         """The soonest end of any certificate in the chain: an expired link breaks it as the leaf does."""
