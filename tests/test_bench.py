@@ -19,10 +19,10 @@ def bench(*words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.whole
 @pytest.mark.parametrize(("required", "code"), [("", 0), ("all", 1)])
 def test_a_case_without_docker_is_left_out_and_named(required: str, code: int) -> None:
-    done = bench("deployment", DOCKER_HOST="unix:///no/docker.sock", HEARTBEAT_TEST_REQUIRE=required)
+    done = bench("dashboard", DOCKER_HOST="unix:///no/docker.sock", HEARTBEAT_TEST_REQUIRE=required)
     assert (done.returncode, done.stderr) == (code, "")
     missing = "required part is missing: " if required else ""
-    assert done.stdout.splitlines()[-1].startswith(f"left out: deployment: {missing}no Docker Engine: ")
+    assert done.stdout.splitlines()[-1].startswith(f"left out: dashboard: {missing}no Docker Engine: ")
 
 
 def test_an_unknown_case() -> None:

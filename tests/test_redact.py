@@ -7,7 +7,7 @@ import time
 import pytest
 
 from heartbeat_cli import redact as redact_module
-from heartbeat_cli.redact import BLOT, redact, secret_parts, worth_hiding
+from heartbeat_cli.redact import BLOT, are_harmless, redact, secret_parts, worth_hiding
 
 
 @pytest.mark.parametrize(
@@ -107,3 +107,9 @@ def test_what_is_passed_over_without_a_search_would_not_have_matched() -> None:
         assert redact(text) == expected
         found += expected != text
     assert found > 100
+
+
+@pytest.mark.parametrize("found", ["a@b", "password=1", "TOKEN", "/bot1:a", "Bearer x", "naïve", "ſecret=hidden-word"])
+def test_texts_are_harmless_together_only_if_each_is(found: str) -> None:
+    assert are_harmless(()) and are_harmless(("HTTP 200 from http://127.0.0.1:80/", '{"status": "ok"}'))
+    assert not are_harmless(("HTTP 200", found)) and not are_harmless((found, "x"))

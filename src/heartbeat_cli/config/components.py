@@ -54,7 +54,7 @@ def id_tables(
     """The tables of `[components]` or `[channels]`: id, place in the file, content. Ids that were `made` are right."""
     for id_, table in tables.items():
         where = f"{section}.{id_}"
-        if not isinstance(table, Mapping):
+        if type(table) is not dict and not isinstance(table, Mapping):
             problems.add(where, f"expected a section, as in [{where}]")
         elif id_ not in made and not re.fullmatch(ID, id_):
             problems.add(where, ID_RULE)
@@ -237,7 +237,7 @@ def _component(
     own = {key: value for key, value in table.items() if key not in _COMMON_KEYS}
     settings, broken = build_kind(module, own, where, problems, _COMMON_KEYS)
     usable = settings is not None and not broken
-    if usable and common.interval is not None and (find := getattr(module, "interval_problems", None)):
+    if usable and common.interval is not None and (find := vars(module).get("interval_problems")):
         for key, text in find(settings, common.interval):
             problems.add(f"{where}.{key}", text)
     scope = ladders.Scope(id_, table["kind"], settings, recovery.scripts, f"{where}.recovery", file_name)
@@ -247,14 +247,16 @@ def _component(
         if (kill := getattr(step.settings, "hang_kill", 0.0)) >= recovery.timeout:
             short = f"{kill:g} s are never reached: a step has {recovery.timeout:g} s ([recovery] timeout)"
             problems.add(f"{where}.recovery.ladder[{number}].hang_kill", short)
-    severity: Severity = getattr(module, "SEVERITY", "high")
+    severity: Severity = vars(module).get("SEVERITY", "high")
     return Component(id_, table["kind"], settings, common, plan, severity, broken)
 
 
 def _default_ladder(module: Any, settings: Any) -> Sequence[Mapping[str, Any]]:
     """The steps that a kind has where a component has none of its own: always the same, or by its settings."""
-    by_settings = getattr(module, "ladder", None)
-    return by_settings(settings) if by_settings else getattr(module, "LADDER", ())
+    optional = vars(module)  # of these names most are missing, which `getattr` words as an error each time
+    by_settings = optional.get("ladder")
+    steps: Sequence[Mapping[str, Any]] = by_settings(settings) if by_settings else optional.get("LADDER", ())
+    return steps
 
 
 def _common(where: str, table: Mapping[str, Any], seen: dict[str, Common], problems: Problems) -> Common:

@@ -128,9 +128,8 @@ def _default_steps(default: Sequence[Mapping[str, Any]], scope: Scope, problems:
         if scope.is_found:  # what names it must not choose which script is run
             table = {key: text for key, text in table.items() if key != "preferred"}
         module, noted = plugins.load("actions", action), len(problems.lines)
-        values = {key: _fill(text, scope) for key, text in table.items() if key != "action"}
-        filled = {key: value for key, value in values.items() if value not in (None, "")}
-        if not values.keys() - filled.keys() <= module.Settings._field_defaults.keys():
+        filled = _filled(table, module.Settings._field_defaults, scope)
+        if filled is None:
             continue
         if action == "script":
             filled["folder"] = scope.scripts
@@ -141,6 +140,20 @@ def _default_steps(default: Sequence[Mapping[str, Any]], scope: Scope, problems:
             continue
         steps.append(Step(action, settings, mends=_usually_mends(action)))
     return tuple(steps)
+
+
+def _filled(table: Mapping[str, Any], optional: Mapping[str, Any], scope: Scope) -> dict[str, Any] | None:
+    """The values of a default step, without those that are unset; None where one is that is not `optional`."""
+    found = {}
+    for key, text in table.items():
+        if key == "action":
+            continue
+        value = _fill(text, scope)
+        if value is not None and value != "":
+            found[key] = value
+        elif key not in optional:
+            return None
+    return found
 
 
 def _usually_mends(action: str, own_ladder_of: str = "") -> tuple[Category, ...]:

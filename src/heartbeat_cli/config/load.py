@@ -149,16 +149,15 @@ def _begin_plugins(tables: Mapping[str, Any]) -> None:
     for package, section in (("monitors", "components"), ("channels", "channels")):
         named = tables.get(section)
         every = named.values() if isinstance(named, Mapping) else ()
-        words = (one.get("kind") for one in every if isinstance(one, Mapping))
-        plugins.begin(package, (one for one in words if isinstance(one, str)))
+        words = {one.get("kind") for one in every if isinstance(one, Mapping) and isinstance(one.get("kind"), str)}
+        plugins.begin(package, (word for word in words if word))
 
 
 def _made(tables: Mapping[str, Any], heartbeat: Heartbeat | None, find: "Finder | None", problems: Problems) -> Made:
     """The tables of all components: those that are written, those of blocks with `each`, and those of blocks with
     `match` (which are not looked for where the configuration cannot be used anyhow)."""
     written = _subtable(tables, "components", problems)
-    blocks = (table for table in written.values() if isinstance(table, Mapping))
-    if "defaults" not in tables and not any("each" in table or "match" in table for table in blocks):
+    if "defaults" not in tables and not any(map(_is_block, written.values())):
         return Made(written, {})
     from heartbeat_cli.config import expand, groups  # every pass pays for imports
 
@@ -180,6 +179,11 @@ def _made(tables: Mapping[str, Any], heartbeat: Heartbeat | None, find: "Finder 
         made |= dict.fromkeys(found, group.id)
     elsewhere = frozenset(groups.id_of(block, name) for block, names in there.elsewhere.items() for name in names)
     return Made(full, made, matching, there.fresh, elsewhere, fleets, there.left_out, rows, lost)
+
+
+def _is_block(table: Any) -> bool:
+    """Whether it may stand for many components."""
+    return isinstance(table, Mapping) and ("each" in table or "match" in table)
 
 
 def _rows(folder: Path) -> Mapping[str, Any]:

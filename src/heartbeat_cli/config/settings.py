@@ -19,6 +19,7 @@ from heartbeat_cli.redact import is_name, is_secret, secret_parts, tokens
 
 _MAX_NAME = 255  # characters of a name at most: what is longer, or has several lines, was meant for something else
 _BLANKS: Mapping[Any, Any] = {str: "", int: 0, float: 0.0, Annotated: 0.0, bool: False, tuple: (), dict: {}}
+_NONE: frozenset[str] = frozenset()
 _MAX_NUMBER = 1e15  # beyond it neither arithmetic nor the stores are exact
 
 
@@ -45,21 +46,32 @@ def build_partly(
     fields, required = _fields(cls), _required(cls)
     values: dict[str, Any] = {}
     wrong = {key for key in table if key not in fields}
-    for key in (key for key in table if key in wrong):
-        problems.add(f"{where}.{key}", f"unknown key{_suggest_key(key, fields, also)}")
-    for key in [key for key in fields if key in table or key in required]:  # in the order of the class
-        kind, before = cls.__annotations__[fields[key]], len(problems.lines)
+    for key in table if wrong else ():
+        if key in wrong:
+            problems.add(f"{where}.{key}", f"unknown key{_suggest_key(key, fields, also)}")
+    for key in _in_order(cls, table, required):
+        field = fields[key]
+        kind, before = cls.__annotations__[field], len(problems.lines)
         if key not in table:
             problems.add(f"{where}.{key}", f"is required: {expects(kind)}")
         else:
-            values[fields[key]] = convert(table[key], kind, f"{where}.{key}", problems, is_name(key))
+            values[field] = convert(table[key], kind, f"{where}.{key}", problems, is_name(key))
         if len(problems.lines) > before:
             wrong.add(key)
-            values.pop(fields[key], None)
+            values.pop(field, None)
             if key in required and (blank := _BLANKS.get(get_origin(kind) or kind)) is not None:
-                values[fields[key]] = blank
+                values[field] = blank
+    if not wrong:
+        return Partly(cls(**values), _NONE, frozenset(table))
     complete = all(fields[key] in values for key in required)
     return Partly(cls(**values) if complete else None, frozenset(wrong), frozenset(table) - wrong)
+
+
+def _in_order(cls: Any, table: Mapping[str, Any], required: frozenset[str]) -> Iterable[str]:
+    """The keys of a class that are in the table, or have to be, in the order of the class."""
+    if len(table) == 1 and required <= table.keys() <= _fields(cls).keys():  # as of most components
+        return table
+    return [key for key in _fields(cls) if key in table or key in required]
 
 
 def _suggest_key(key: str, own: Iterable[str], also: Iterable[str]) -> str:
@@ -95,7 +107,7 @@ def build_kind(
 ) -> tuple[Any, str | None]:
     """The settings of a kind, checked by its module too (None when something is wrong), and why they cannot be used at
     present: a reference in them is unresolved, or the module's optional `unavailable()` names what is missing."""
-    if why := getattr(module, "BROKEN", None):
+    if why := vars(module).get("BROKEN"):
         return None, _unchecked(why, table, where, problems)
     before = len(problems.unresolved)
     found = build_partly(module.Settings, table, where, problems, also)
@@ -107,7 +119,7 @@ def build_kind(
             problems.add_unresolved(where, error.args[0])
         if found.wrong:
             problems.keep(noted, where, found.right)
-        if text := getattr(module, "unavailable", str)():
+        if (find := vars(module).get("unavailable")) is not None and (text := find()):
             problems.add_unresolved(where, text)
     reason = problems.unresolved[before] if len(problems.unresolved) > before else None
     return None if found.wrong else found.settings, reason
@@ -126,7 +138,7 @@ def _unchecked(why: str, table: Mapping[str, Any], where: str, problems: Problem
 
 def check_kind(module: Any, settings: Any, where: str, problems: Problems) -> None:
     """Have a kind check what types cannot: its optional `problems(settings)`."""
-    find_problems: Callable[[Any], Iterable[tuple[str, str]]] | None = getattr(module, "problems", None)
+    find_problems: Callable[[Any], Iterable[tuple[str, str]]] | None = vars(module).get("problems")
     if settings is not None and find_problems is not None:
         for key, text in find_problems(settings):
             problems.add(f"{where}.{key}" if key else where, text)
@@ -138,7 +150,11 @@ def convert(value: Any, kind: Any, where: str, problems: Problems, name: bool = 
     if not isinstance(value, str):
         return _typed(value, kind, where, value, problems, name)
     found = resolve(value, where, problems, name)
-    return value if found is None else _typed(found, kind, where, value, problems, name)
+    if found is None:
+        return value
+    if kind is str and "\0" not in found:  # as nearly all
+        return found
+    return _typed(found, kind, where, value, problems, name)
 
 
 def _typed(value: Any, kind: Any, where: str, written: Any, problems: Problems, name: bool) -> Any:
@@ -185,7 +201,8 @@ def resolve(text: str, where: str, problems: Problems, name: bool = False) -> st
         problems.secrets.add(value)
     if value in problems.secrets and "://" in value:
         problems.secrets |= tokens(value)
-    problems.secrets |= secret_parts(value)
+    if parts := secret_parts(value):
+        problems.secrets |= parts
     return value
 
 

@@ -14,6 +14,8 @@ def one_line(text: str, limit: int = 300) -> str:
     a sign, behind which half of a secret is known as one."""
     if isinstance(text, Text):
         return text if text.isprintable() and len(text) <= limit else text.mapped(lambda part: one_line(part, limit))
+    if len(text) <= limit and text.isprintable() and "  " not in text and text.strip() == text:  # as nearly all
+        return text
     kept, rest = text[: limit * 4], text[limit * 4 :]
     if not kept.isprintable():
         kept = "".join(char if char.isprintable() else " " for char in kept)

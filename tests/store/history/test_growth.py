@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from heartbeat_cli.passes.housekeeping.tidy import tidy
-from heartbeat_cli.store.sql.database import Database, Postgres
+from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.partitions import ensure_day
+from heartbeat_cli.store.sql.postgres import Postgres
 from tests.parts.hosts import Hosts
 from tests.parts.lived import START, Life, live, sizes
 from tests.parts.scene import Scene

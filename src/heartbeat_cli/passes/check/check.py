@@ -16,7 +16,7 @@ from heartbeat_cli.domain.component import Component, watched_by
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.strategy import STRATEGIES, Strategy, is_due
 from heartbeat_cli.passes.check import clock, engine, isolation, prewarm
-from heartbeat_cli.redact import redact
+from heartbeat_cli.redact import are_harmless, redact
 from heartbeat_cli.store.history import gaps, last_checks, passes
 from heartbeat_cli.store.history.last_checks import CheckMemory
 from heartbeat_cli.store.history.passes import Pass
@@ -180,6 +180,8 @@ def run(asked: list[engine.Asked]) -> dict[str, Reading]:
 def _discreet(kind: str, reading: Reading, secrets: Iterable[str]) -> Reading:
     """What a component said, without our secrets: it may echo them, and everything below shows what is kept."""
     _, _, error, metrics, evidence, memory, *_ = reading
+    if not secrets and not memory and are_harmless((error or "", *evidence.values())):
+        return reading
     error = None if error is None else redact(error, secrets)
     if evidence:
         evidence = {label: redact(text, secrets) for label, text in evidence.items()}
@@ -257,9 +259,9 @@ def _context(
 ) -> CheckContext:
     memory, note = last[component.id].memory if component.id in last else {}, None
     module = plugins.load("monitors", component.kind)
-    if getattr(module, "KEEPS_NOTES", False):
+    if vars(module).get("KEEPS_NOTES"):
         note = str(places.note_file(config, component.id))
-    if getattr(module, "WANTS_BEATS", False):
+    if vars(module).get("WANTS_BEATS"):
         memory = {**memory, **beats.recent(db, component.id), "gap": _asleep(db, config, pace, now)}
         now += db.clock_ahead or 0.0  # beats bear the time of their arrival at the store, by its clock
     usual = _tick([component], pace)

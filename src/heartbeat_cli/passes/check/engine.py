@@ -56,7 +56,9 @@ def run_checks(asked: Iterable[Asked], deadline: float) -> dict[str, Reading]:
     """
     asked = list(asked)
     deadline += len(asked) * _ASKING
-    readings = {one.component.id: _broken(one) for one in asked if one.component.broken}
+    # One whose settings hold a reference that leads nowhere is no reason for the others to wait.
+    broken = (one for one in asked if one.component.broken)
+    readings = {one.component.id: unknown(str(one.component.broken), one.context.memory) for one in broken}
     exchanges: list[Asked] = []
     jobs: list[_Job] = []
     batches: dict[str, list[Asked]] = {}
@@ -102,21 +104,18 @@ def _judged(one: Asked, reading: Reading) -> Reading:
     return slowness.judge(one.component.common, tidied, one.context.memory)
 
 
-def _broken(one: Asked) -> Reading:
-    """A component whose settings hold a reference that leads nowhere: the rest of the pass goes on without it."""
-    return unknown(str(one.component.broken), one.context.memory)
-
-
 def tidy(reading: Reading) -> Reading:
     """What a monitor took over from outside, fit to be kept and shown: one line of error, evidence bounded, figures
     that are numbers."""
     _, took, error, metrics, evidence, *_ = reading
     if error is not None and not (error.isprintable() and len(error) <= _LINE):
         error = one_line(error, _LINE)
-    evidence = {one_line(label, 60): bounded(text, EVIDENCE) for label, text in evidence.items()}
-    metrics = tuple([metric for metric in metrics if math.isfinite(metric.value)])
+    shown = {one_line(label, 60): bounded(text, EVIDENCE) for label, text in evidence.items()}
+    figures = tuple([metric for metric in metrics if math.isfinite(metric.value)])
     took = took if took is None or math.isfinite(took) else None
-    return reading._replace(response_time=took, error=error, metrics=metrics, evidence=evidence)
+    if (took, error, figures, shown) == reading[1:5]:  # as nearly all
+        return reading
+    return reading._replace(response_time=took, error=error, metrics=figures, evidence=shown)
 
 
 def _pause(attempt: int) -> float:
@@ -182,10 +181,13 @@ class _Exchanges:
         """Read the answer to an exchange. Returns the exchange that follows: the check's own once more, or its
         follow-up; None once the reading stands."""
         state = self._progress[exchange.key]
+        ended, found = time.monotonic(), self._read(state, exchange, response)
+        if isinstance(found, Reading) and found.status != _NO_ANSWER and state.before is None:  # as nearly all
+            self._readings[exchange.key] = found
+            return None
         if state.ends == 0.0:  # its time began when its turn came
-            begun = time.monotonic() - response.elapsed
+            begun = ended - response.elapsed
             state = state._replace(ends=min(begun + state.asked.context.timeout, self._deadline))
-        found = self._read(state, exchange, response)
         if not isinstance(found, Reading):
             self._progress[exchange.key] = state._replace(then=found, first=exchange.request)
             return exchange._replace(request=found.request, timeout=max(0.0, state.ends - time.monotonic()))

@@ -45,7 +45,7 @@ def save(db: Database, observer: str, at: float, readings: Mapping[str, Reading]
     rows = [
         (
             *(observer, id_, at, one.status, one.response_time, storable(one.error)),
-            *(as_json(dict(one.evidence)), as_json(dict(one.memory)), failure_number(one.failure)),
+            *(as_json(one.evidence), as_json(one.memory), failure_number(one.failure)),
         )
         for id_, one in readings.items()
     ]
