@@ -3,10 +3,11 @@ host. Well, or with two agents that take a connection and never answer."""
 
 import itertools
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 from tests.parts.docker import BUSYBOX, docker, need_image, unique
 from tests.parts.postgres import Server
 
@@ -37,6 +38,11 @@ class Deployment(NamedTuple):
     def dsn(self) -> str:
         return _dsn(self.server, "postgres")
 
+    @property
+    def what(self) -> str:
+        """The deployment in words."""
+        return "the example deployment" + ("" if self.containers else " without its containers")
+
     def urls(self, hung: bool = False) -> dict[str, str]:
         """Where each agent answers, or two of them never do."""
         words = {id_: f"{round(latency * 1000)}" for id_, latency in LATENCIES.items()}
@@ -66,10 +72,14 @@ def containers(count: int) -> Iterator[list[str]]:
 
 
 @contextmanager
-def deployment(folder: Path) -> Iterator[Deployment]:
+def deployment(folder: Path, *, needs_docker: bool = True) -> Iterator[Deployment]:
+    """`needs_docker`: without a Docker Engine the case is left out; else it goes on without the containers."""
     with ExitStack() as stack:
+        names = list[str]()
+        with nullcontext() if needs_docker else suppress(pytest.skip.Exception):
+            names = stack.enter_context(containers(2))
         server = stack.enter_context(Server())
-        parts = Deployment(folder, server, stack.enter_context(answering()), stack.enter_context(containers(2)))
+        parts = Deployment(folder, server, stack.enter_context(answering()), names)
         parts.config.write_text(_config(folder, parts.dsn, parts, parts.urls(), {}))
         yield parts
 

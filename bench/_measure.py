@@ -74,8 +74,35 @@ def table(title: str, costs: Mapping[str, Cost], bare: str) -> None:
     print()
 
 
-def target(text: str, value: float, limit: float) -> int:
-    """Print one target and whether it is met; returns 1 when it is not."""
-    met = value <= limit
-    print(f"  {'met ' if met else 'MISS'} {text}: {value:.3g} (target {limit:g})")
-    return 0 if met else 1
+class Row(NamedTuple):
+    """One figure of a case and the most that it may be (None: it is only told). `ratio`: it is a ratio to what ran
+    beside it, so that it can be compared with one of another day or machine."""
+
+    what: str
+    figure: float
+    most: float | None
+    ratio: bool = False
+
+    @property
+    def met(self) -> bool:
+        return self.most is None or self.figure <= self.most
+
+
+Rows = list[Row]
+
+
+def relative(text: str, value: float, limit: float | None) -> Rows:
+    """The same of a ratio to what ran beside it; None: it is only told, and compared with the recorded one."""
+    return _told(Row(text, value, limit, ratio=True))
+
+
+def target(text: str, value: float, limit: float) -> Rows:
+    """Print a figure and whether it is at most `limit`; returns its row."""
+    return _told(Row(text, float(value), limit))
+
+
+def _told(row: Row) -> Rows:
+    text, value, limit = row[:3]
+    judged = "    " if limit is None else "met " if row.met else "MISS"
+    print(f"  {judged} {text}: {value:.3g}" + ("" if limit is None else f" (target {limit:g})"))
+    return [row]

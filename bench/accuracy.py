@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from tabulate import tabulate
 
-from bench._measure import target
+from bench._measure import Rows, target
 from bench._world import Attempt, Spell, World
 from heartbeat_cli.domain.checking.result import Status
 from heartbeat_cli.domain.component import Common, Component
@@ -120,7 +120,7 @@ def _overlap(one: Declared, fault: Spell) -> bool:
     return one.started < fault.end and one.declared >= fault.start and one.started >= fault.start - 3 * _INTERVAL
 
 
-def main() -> int:
+def main() -> Rows:
     rows, scores = [], {}
     for blips in (0.0, 0.01, 0.05, 0.10):
         for name, args in (
@@ -143,11 +143,11 @@ def main() -> int:
     print(tabulate(rows, headers=heads, disable_numparse=True))
     print()
     at5 = scores["heartbeat, defaults", 0.05]
-    missed = target("precision short of 100 %, 5 % blips", 100 - at5.precision, 0.5)
-    missed += target("recall short of 100 %, 5 % blips", 100 - at5.recall, 0.5)
+    judged = target("precision short of 100 %, 5 % blips", 100 - at5.precision, 0.5)
+    judged += target("recall short of 100 %, 5 % blips", 100 - at5.recall, 0.5)
     least = 2 * _DEFAULT.retry_interval(_PACE)
-    missed += target(
+    judged += target(
         "median delay beyond the least possible, in looks", (statistics.median(at5.delays) - least) / _INTERVAL, 1
     )
     print()
-    return missed
+    return judged

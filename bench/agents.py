@@ -18,12 +18,12 @@ from tests.parts import lacking
 
 from bench._agents_judge import Outcome
 from bench._agents_world import play
-from bench._measure import target
+from bench._measure import Rows, target
 
 _SCENARIOS = 40
 
 
-def main() -> int:
+def main() -> Rows:
     wanted = frozenset(name for name in os.environ.get("HEARTBEAT_BENCH_AGENTS", "").split(",") if name)
     if not shutil.which("curl"):
         lacking("no curl")
@@ -91,7 +91,7 @@ its third strike is healthy again for it, too.
 """
 
 
-def _targets(outcomes: Sequence[Outcome], complete: bool) -> int:
+def _targets(outcomes: Sequence[Outcome], complete: bool) -> Rows:
     def names(some: Sequence[Outcome]) -> str:
         return f" ({', '.join(one.scenario.id for one in some)})" if some else ""
 
@@ -99,10 +99,10 @@ def _targets(outcomes: Sequence[Outcome], complete: bool) -> int:
     vain = [one for one in outcomes if one.wrongly_restarted]
     stuck = [one for one in outcomes if one.heals and one.healed is None]
     early = [one for one in outcomes if one.early]
-    missed = target(f"categories wrong, %{names(wrong)}", 100 * len(wrong) / max(1, len(outcomes)), 5)
-    missed += target(f"restarted where a restart mends nothing{names(vain)}", len(vain), 0)
-    missed += target(f"to be healed by a restart, and not healed{names(stuck)}", len(stuck), 0)
-    missed += target(f"called failing while all was well{names(early)}", len(early), 0)
+    judged = target(f"categories wrong, %{names(wrong)}", 100 * len(wrong) / max(1, len(outcomes)), 5)
+    judged += target(f"restarted where a restart mends nothing{names(vain)}", len(vain), 0)
+    judged += target(f"to be healed by a restart, and not healed{names(stuck)}", len(stuck), 0)
+    judged += target(f"called failing while all was well{names(early)}", len(early), 0)
     if complete:
-        missed += target("scenarios short of 40", max(0, _SCENARIOS - len(outcomes)), 0)
-    return missed
+        judged += target("scenarios short of 40", max(0, _SCENARIOS - len(outcomes)), 0)
+    return judged

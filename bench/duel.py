@@ -20,12 +20,12 @@ from bench._duel_contestants import CONTESTANTS, CYCLE, THRESHOLD
 from bench._duel_faults import FAULTS
 from bench._duel_judge import Outcome, level
 from bench._duel_run import Duel
-from bench._measure import target
+from bench._measure import Row, Rows, target
 
 _OURS = "heartbeat"
 
 
-def main() -> int:
+def main() -> Rows:
     wanted = [name for name in os.environ.get("HEARTBEAT_BENCH_DUEL", "").split(",") if name]
     if unknown := sorted(set(wanted) - {fault.id for fault in FAULTS}):
         raise SystemExit(f"no such fault: {', '.join(unknown)}; known: {', '.join(fault.id for fault in FAULTS)}")
@@ -95,8 +95,8 @@ of Monit and the loop drift, and with one moment for all chance would decide by 
 """
 
 
-def _targets(outcomes: Sequence[Outcome]) -> int:
-    missed = 0
+def _targets(outcomes: Sequence[Outcome]) -> Rows:
+    judged: Rows = []
     for id_, some in groupby(outcomes, key=lambda one: one.copy.fault.id):
         ours, *others = sorted(some, key=lambda one: one.copy.who != _OURS)
         for name in ours.copy.fault.compared:
@@ -104,9 +104,9 @@ def _targets(outcomes: Sequence[Outcome]) -> int:
             met = level(mine, theirs)
             best = min((one for one in theirs if one is not None), default=None)
             print(f"  {'met ' if met else 'MISS'} {id_}, {name}: {_number(mine)} (the best other: {_number(best)})")
-            missed += not met
+            judged.append(Row(f"{id_}, {name}, ours level with the best other", 0.0 if met else 1.0, 0.0))
     wrong = [one for one in outcomes if one.copy.who == _OURS and one.wrong]
-    return missed + target("faults in which heartbeat decided wrongly", len(wrong), 0)
+    return judged + target("faults in which heartbeat decided wrongly", len(wrong), 0)
 
 
 def _number(value: float | None) -> str:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from bench._http import answering
-from bench._measure import Cost, alternate, cost, heartbeat, target
+from bench._measure import Cost, Rows, alternate, cost, heartbeat, relative, target
 from heartbeat_cli.config import load
 
 _MOST_LINES, _LOAD_RATIO, _PASS_RATIO = 70, 1.1, 1.05
@@ -52,12 +52,12 @@ dsn = "postgresql://monitor@localhost/{name}"
 """
 
 
-def main() -> int:
+def main() -> Rows:
     with tempfile.TemporaryDirectory() as folder, answering() as url:
         return _load(Path(folder)) + _pass(Path(folder), url)
 
 
-def _load(folder: Path) -> int:
+def _load(folder: Path) -> Rows:
     short, long = folder / "short.toml", folder / "long.toml"
     short.write_text(SHORT)
     tables = load.read(short).tables["components"]
@@ -73,8 +73,8 @@ def _load(folder: Path) -> int:
     lines = {path: sum(bool(line.strip()) for line in path.read_text().splitlines()) for path in took}
     print(f"{len(tables)} components: {lines[short]} lines, {took[short] * 1000:.1f} ms to load; written out")
     print(f"{lines[long]} lines, {took[long] * 1000:.1f} ms\n")
-    missed = target("lines of 71 components", lines[short], _MOST_LINES)
-    return missed + target("time to load, times that of the written form", took[short] / took[long], _LOAD_RATIO)
+    judged = target("lines of 71 components", lines[short], _MOST_LINES)
+    return judged + relative("time to load, times that of the written form", took[short] / took[long], _LOAD_RATIO)
 
 
 def _written(tables: dict[str, dict[str, object]]) -> Iterator[str]:
@@ -84,7 +84,7 @@ def _written(tables: dict[str, dict[str, object]]) -> Iterator[str]:
         yield toml({"components": {id_: table}})
 
 
-def _pass(folder: Path, url: str) -> int:
+def _pass(folder: Path, url: str) -> Rows:
     head = '[heartbeat]\nstore = "sqlite:///{0}/store.db"\nstate_dir = "{0}/state"\n'
     keys = 'kind = "agent"\ninterval = 0.01\nrecovery = "off"\n'
     texts = {
@@ -100,4 +100,5 @@ def _pass(folder: Path, url: str) -> int:
     costs: dict[str, Cost] = alternate(runs, _PASSES)
     print(*(f"{name}: {one.cpu * 1000:.0f} ms of CPU a pass" for name, one in costs.items()), sep="\n", end="\n\n")
     ratio = costs["one block"].cpu / costs["written"].cpu
-    return target(f"CPU of a pass over {_MANY:,} of one block, times that over as many written", ratio, _PASS_RATIO)
+    text = f"CPU of a pass over {_MANY:,} of one block, times that over as many written"
+    return relative(text, ratio, _PASS_RATIO)

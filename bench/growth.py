@@ -18,7 +18,7 @@ from tests.parts.lived import Life, live, sizes
 from tests.parts.postgres import Server, fresh_database
 
 from bench import _history
-from bench._measure import Cost, alternate, cost, heartbeat, table, target
+from bench._measure import Cost, Rows, alternate, cost, heartbeat, relative, table, target
 from heartbeat_cli.config.sections import Retention
 from heartbeat_cli.store.sql import schema
 from heartbeat_cli.store.sql.database import Database
@@ -66,19 +66,19 @@ with psycopg2.connect(sys.argv[1]) as connection, connection.cursor() as cursor:
 """
 
 
-def main() -> int:
-    missed = 0
+def main() -> Rows:
+    judged: Rows = []
     with tempfile.TemporaryDirectory() as name, Server(settings=_history.SETTINGS) as server:
         folder = Path(name)
-        missed += _bytes(folder, server)
+        judged += _bytes(folder, server)
         with ExitStack() as stack:
             port = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0), backlog=4_096))).getsockname()[1]
-            missed += _years(folder, server, port, stack)
-    return missed
+            judged += _years(folder, server, port, stack)
+    return judged
 
 
-def _bytes(folder: Path, server: Server) -> int:
-    rows, missed = [], 0
+def _bytes(folder: Path, server: Server) -> Rows:
+    rows, judged = [], Rows()
     for store in ("PostgreSQL", "SQLite"):
         for name, (life, number) in _LIVES.items():
             with _opened(folder, server, store) as db:
@@ -88,8 +88,8 @@ def _bytes(folder: Path, server: Server) -> int:
                 row = _row(life, _each(first, sizes(db), life, number))
             rows.append((f"{store}, {name}", *(f"{value:,.1f}" for value in row)))
             if store == "PostgreSQL" and not life.failing:
-                missed += target(f"bytes a heartbeat with its share of the pass, {name}", row[1], _BYTES)
-                missed += target(f"MB a day, samples and hours too, {name}", row[4], 100)
+                judged += target(f"bytes a heartbeat with its share of the pass, {name}", row[1], _BYTES)
+                judged += target(f"MB a day, samples and hours too, {name}", row[4], 100)
     print("\nBytes a heartbeat, indexes included, and what that comes to")
     headers = [
         "",
@@ -102,7 +102,7 @@ def _bytes(folder: Path, server: Server) -> int:
         "MB kept",
     ]
     print(tabulate(rows, headers=headers, disable_numparse=True), end="\n\n")
-    return missed
+    return judged
 
 
 def _each(first: dict[str, int], last: dict[str, int], life: Life, number: int) -> dict[str, float]:
@@ -145,7 +145,7 @@ def _opened(folder: Path, server: Server, store: str) -> Iterator[Database]:
         yield stack.enter_context(closing(schema.open_store(url, 300.0)))
 
 
-def _years(folder: Path, server: Server, port: int, stack: ExitStack) -> int:
+def _years(folder: Path, server: Server, port: int, stack: ExitStack) -> Rows:
     now = int(time.time()) // _history.STEP * _history.STEP
     configs = {}
     for name, days in (("empty", 1), *((f"{days} days", days) for days in _DAYS), ("10 million", 0)):
@@ -165,13 +165,13 @@ def _years(folder: Path, server: Server, port: int, stack: ExitStack) -> int:
     table(f"A whole run of {_history.COMPONENTS} ports, PostgreSQL", costs, "python -c pass")
     ratio = {name: costs[f"run, {name}"].cpu / costs["run, empty"].cpu for name in configs}
     wall = {name: costs[f"run, {name}"].wall / costs["run, empty"].wall for name in configs}
-    missed = target("CPU of a run with ten million heartbeats, of an empty store's", ratio["10 million"], 1.1)
-    missed += target("wall time of the same", wall["10 million"], 1.1)
+    judged = relative("CPU of a run with ten million heartbeats, of an empty store's", ratio["10 million"], 1.1)
+    judged += relative("wall time of the same", wall["10 million"], 1.1)
     print("  " + ", ".join(f"{name}: CPU {ratio[name]:.2f}, wall {wall[name]:.2f}" for name in configs), end="\n\n")
-    return missed + _reading(folder, configs["10 million"], dsn, yesterday, now)
+    return judged + _reading(folder, configs["10 million"], dsn, yesterday, now)
 
 
-def _reading(folder: Path, config: Path, dsn: str, day: str, now: int) -> int:
+def _reading(folder: Path, config: Path, dsn: str, day: str, now: int) -> Rows:
     daily = str(_history.COMPONENTS * _DAY // _history.STEP)
     python = [sys.executable, "-c"]
     runs = {
@@ -184,9 +184,9 @@ def _reading(folder: Path, config: Path, dsn: str, day: str, now: int) -> int:
     }
     costs: dict[str, Cost] = alternate(runs, _ROUNDS // 2)
     table("Reading a store of ten million heartbeats, PostgreSQL", costs, "python -c pass")
-    missed = 0
+    judged: Rows = []
     for name in ("report --date", "dashboard"):
-        missed += target(f"seconds of {name}", costs[name].wall, 1.0)
-        missed += target(f"peak memory of {name}, MB", costs[name].memory, 100)
+        judged += target(f"seconds of {name}", costs[name].wall, 1.0)
+        judged += target(f"peak memory of {name}, MB", costs[name].memory, 100)
     print()
-    return missed
+    return judged

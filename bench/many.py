@@ -1,9 +1,10 @@
 """Many HTTP components on both stores, whole processes: instant answers, slow answers, and 5 % that never answer.
 
-`HEARTBEAT_BENCH_MANY` takes the numbers (default: 10,100,1000,10000). Slow answers and hung targets are measured with
-1,000 and 10,000 of them, and at 1,000 what others spend on the same checks. Of a world with hung targets a pass is
-measured before the threshold, the one that opens the incidents and tells of them, and one while they last; afterwards
-every component must be in the state it has to be in, and every incident told once.
+`HEARTBEAT_BENCH_MANY` takes the numbers (default: 10,100,1000; 10000 is measured where it is named). Slow answers and
+hung targets are measured with 1,000 and 10,000 of them; beside 1,000 that answer at once runs a script that makes the
+same exchanges with libcurl, and nothing else. Of a world with hung targets a pass is measured before the threshold, the
+one that opens the incidents and tells of them, and one while they last; afterwards every component must be in the state
+it has to be in, and every incident told once.
 Each figure is the median of alternating runs; all is on loopback, and the server of the answers is not counted.
 """
 
@@ -12,17 +13,16 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 from tabulate import tabulate
 from tests.parts.postgres import Server
 
+from bench import _libcurl
 from bench._http import answering
 from bench._many_world import VERBS, Ground, World, world
-from bench._measure import Cost, alternate, cost, target
-from bench._peers import peers
+from bench._measure import Cost, Rows, alternate, cost, relative, target
 
 _BARE = "python -c pass"
 _STORES = ("SQLite", "PostgreSQL")
@@ -31,6 +31,7 @@ _TIMEOUTS = {1_000: 1.0, 10_000: 3.0}  # seconds that a hung target is waited fo
 _ROUNDS = {1_000: 3, 10_000: 2}  # of worlds with hung targets, each from its beginning
 _WHEN = ("first pass", "before the threshold", "incidents opened and told", "while they last")
 
+_OF_LIBCURL = 2.0  # times the CPU of the same exchanges with bare libcurl
 _PER_COMPONENT = 0.6  # ms of CPU
 _TELLING = 1.0  # the same of the one pass that opens incidents for 5 % of them, words a message of each, and sends it
 _BEYOND = 1.0  # seconds of wall time beyond the slowest answer, for each 1,000
@@ -52,10 +53,12 @@ class Case(NamedTuple):
 
 
 Costs = dict[Case, Cost]
+_ASKED = 1_000  # exchanges that bare libcurl makes, too
+_CURL = Case(_libcurl.NAME, _ASKED, "nothing stored", "", 0.0)
 
 
-def main() -> int:
-    numbers = [int(word) for word in os.environ.get("HEARTBEAT_BENCH_MANY", "10,100,1000,10000").split(",")]
+def main() -> Rows:
+    numbers = [int(word) for word in os.environ.get("HEARTBEAT_BENCH_MANY", "10,100,1000").split(",")]
     with tempfile.TemporaryDirectory() as folder, Server() as server, answering() as url:
         dsn = server.dsn().replace("postgresql:///", "postgresql://localhost/")
         ground = Ground(Path(folder), url, dsn)
@@ -69,11 +72,9 @@ def main() -> int:
         if hung:
             waits = ", ".join(f"{wait:g} s at {number:,}" for number, wait in _TIMEOUTS.items() if number in numbers)
             _table(f"The same, 5 % of them hung, timeout {waits}", hung, bare)
-        if 1_000 in numbers:
-            _beside(ground, 1_000)
-    missed = _judge(costs | hung) + target("components in a wrong state, incidents not told once", wrong, 0)
+    judged = _judge(costs | hung) + target("components in a wrong state, incidents not told once", wrong, 0)
     print()
-    return missed
+    return judged
 
 
 # --- answers that come -------------------------------------------------------------------------------------------
@@ -98,9 +99,13 @@ def _answered(ground: Ground, numbers: Sequence[int]) -> tuple[Cost, Costs, int]
         cases = {_case(verb, key): (one, verb) for key, one in chosen.items() for verb in VERBS}
         runs = {_BARE: lambda: cost([sys.executable, "-c", "pass"])}
         runs |= {str(case): (lambda one=one, verb=verb: one.pass_(verb)) for case, (one, verb) in cases.items()}
+        if few and _ASKED in numbers:
+            runs[_libcurl.NAME] = _libcurl.run(f"{ground.url}/0", _ASKED)
         found = alternate(runs, 5 if few else 3)
         costs |= {case: found[str(case)] for case in cases}
         bare = found[_BARE] if few else bare
+        if few and _ASKED in numbers:
+            costs[_CURL] = found[_libcurl.NAME]
     return bare, costs, sum(_unlike(one, "healthy") for one in worlds.values())
 
 
@@ -138,23 +143,6 @@ def _median(some: Sequence[Cost]) -> Cost:
     return Cost(*(statistics.median(getattr(one, field) for one in some) for field in Cost._fields))
 
 
-# --- others ------------------------------------------------------------------------------------------------------
-
-
-def _beside(ground: Ground, number: int) -> None:
-    with ExitStack() as stack:
-        others, absent = peers(stack, ground.folder, ground.url, number)
-        runs = {_BARE: lambda: cost([sys.executable, "-c", "pass"])}
-        for store in _STORES:
-            one = world(ground, store, number, mark="beside")
-            runs[f"heartbeat run, {store}"] = lambda one=one: one.pass_()
-        costs = alternate({**runs, **others}, 3)
-    print(f"{number:,} HTTP checks, healthy, answered at once, beside others")
-    rows = [(name, *_figures(one, number, costs[_BARE])) for name, one in costs.items()]
-    rows += [(name, *["not installed"] * 5) for name in absent]
-    _print(rows)
-
-
 # --- figures -----------------------------------------------------------------------------------------------------
 
 
@@ -179,27 +167,29 @@ def _print(rows: Sequence[tuple[str, ...]]) -> None:
     print(tabulate(rows, headers=headers, disable_numparse=True), end="\n\n", flush=True)
 
 
-def _judge(costs: Costs) -> int:
-    missed = 0
+def _judge(costs: Costs) -> Rows:
+    judged: Rows = []
     for case, one in costs.items():
         if case.verb == "run" and case.number >= 1_000:
-            missed += target(f"CPU ms each, {case}", one.cpu / case.number * 1000, _dear(case))
+            judged += target(f"CPU ms each, {case}", one.cpu / case.number * 1000, _dear(case))
             beyond = one.wall - case.slowest
-            missed += target(f"s beyond the slowest answer, {case}", beyond, _BEYOND * case.number / 1_000)
-            missed += target(f"peak MB, {case}", one.memory, _MEMORY)
-            missed += _linear(case, costs)
-    return missed
+            judged += target(f"s beyond the slowest answer, {case}", beyond, _BEYOND * case.number / 1_000)
+            judged += target(f"peak MB, {case}", one.memory, _MEMORY)
+            judged += _linear(case, costs)
+        if _CURL in costs and case.verb == "run" and case.number == _ASKED and not case.what:
+            judged += relative(f"CPU, {case}, x bare libcurl", one.cpu / costs[_CURL].cpu, _OF_LIBCURL)
+    return judged
 
 
 def _dear(case: Case) -> float:
     return _TELLING if case.what.endswith(_WHEN[2]) else _PER_COMPONENT
 
 
-def _linear(case: Case, costs: Mapping[Case, Cost]) -> int:
+def _linear(case: Case, costs: Mapping[Case, Cost]) -> Rows:
     """What each of 10,000 costs beside each of 1,000 in the same circumstances, the cost of starting left out."""
     fewer = next((one for one in costs if one[:1] + one[2:4] == case[:1] + case[2:4] and one.number == 1_000), None)
     single = next(one for one in costs if one.number == 1 and one.verb == case.verb and one.store == case.store)
     if case.number != 10_000 or fewer is None:
-        return 0
+        return []
     many, few = ((costs[one].cpu - costs[single].cpu) / (one.number - 1) for one in (case, fewer))
-    return target(f"times each of 1,000, {case}", many / few, _LINEAR)
+    return relative(f"times each of 1,000, {case}", many / few, _LINEAR)

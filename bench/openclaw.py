@@ -23,7 +23,7 @@ from typing import NamedTuple
 from tabulate import tabulate
 
 from bench._agents_judge import Step, epoch, read
-from bench._measure import ENVIRONMENT, heartbeat, target
+from bench._measure import ENVIRONMENT, Rows, heartbeat, target
 from bench._openclaw_box import UNIT, Gateway, gateway
 
 _CYCLE = 5.0  # seconds from one pass to the next
@@ -72,7 +72,7 @@ class Seen(NamedTuple):
         return [one for one in self.alerts if one in _CALLS]
 
 
-def main() -> int:
+def main() -> Rows:
     with gateway() as unit, tempfile.TemporaryDirectory() as name:
         took = unit.wait()
         found = {
@@ -178,14 +178,14 @@ def _row(name: str, seen: Seen) -> tuple[object, ...]:
     return name, first, category, len(seen.steps), healed, ", ".join(seen.alerts) or "none", loop
 
 
-def _targets(stopped: Seen, blocked: Seen, spoilt: Seen) -> int:
+def _targets(stopped: Seen, blocked: Seen, spoilt: Seen) -> Rows:
     early = stopped.early + blocked.early + spoilt.early
-    missed = target("checks that failed while all was well", early, 0)
+    judged = target("checks that failed while all was well", early, 0)
     for name, seen in (("process stopped", stopped), ("event loop blocked", blocked)):
-        missed += target(f"{name}: steps more or fewer than one", abs(len(seen.steps) - 1), 0)
-        missed += target(f"{name}: not healed", seen.healed is None, 0)
-        missed += target(f"{name}: calls for a person", len(seen.calls), 0)
-    missed += target("exit 78: restarts", len(spoilt.steps), 0)
+        judged += target(f"{name}: steps more or fewer than one", abs(len(seen.steps) - 1), 0)
+        judged += target(f"{name}: not healed", seen.healed is None, 0)
+        judged += target(f"{name}: calls for a person", len(seen.calls), 0)
+    judged += target("exit 78: restarts", len(spoilt.steps), 0)
     wrong = sorted(key for key, value in spoilt.categories.items() if value != "configuration")
     said = f" ({', '.join(wrong)})" if wrong else ""
-    return missed + target(f"exit 78: components with another category than configuration{said}", len(wrong), 0)
+    return judged + target(f"exit 78: components with another category than configuration{said}", len(wrong), 0)

@@ -21,7 +21,7 @@ from tests.parts.recovery_faults import Part
 from tests.parts.recovery_world import Fault, World
 from tests.parts.systemd import SystemdBox, booted
 
-from bench._measure import target
+from bench._measure import Rows, target
 
 _AT_ONCE = 6
 _GRACE = 62.0  # seconds: the startup_grace that most parts have, and a little
@@ -57,7 +57,7 @@ def sorts(box: SystemdBox) -> list[Sort]:
     ]
 
 
-def main() -> int:
+def main() -> Rows:
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, booted("host") as box:
         made = {sort: [sort.make(number) for number in range(1, sort.many + 1)] for sort in sorts(box)}
@@ -146,21 +146,21 @@ def _explain(results: dict[Sort, list[Fault]]) -> None:
     print()
 
 
-def _targets(results: dict[Sort, list[Fault]], later: int) -> int:
+def _targets(results: dict[Sort, list[Fault]], later: int) -> Rows:
     every = [one for some in results.values() for one in some]
     healable = [one for sort, some in results.items() if not sort.budget for one in some]
     instant = [one for sort, some in results.items() if not sort.budget and not sort.slow for one in some]
     braked = [(sort, one) for sort, some in results.items() if sort.budget for one in some]
     slow = [one for sort, some in results.items() if sort.slow for one in some]
-    missed = target("faults short of 100", max(0, 100 - len(every)), 0)
-    missed += target("of those that can be healed, not healed, %", 100 - _healed(healable), 100 - _ALL_HEALED)
-    missed += target("worst s from detection to verified, instant starters", _worst(instant), _INSTANT)
-    missed += target("slow starters not restarted exactly once", sum(one.restarts != 1 for one in slow), 0)
+    judged = target("faults short of 100", max(0, 100 - len(every)), 0)
+    judged += target("of those that can be healed, not healed, %", 100 - _healed(healable), 100 - _ALL_HEALED)
+    judged += target("worst s from detection to verified, instant starters", _worst(instant), _INSTANT)
+    judged += target("slow starters not restarted exactly once", sum(one.restarts != 1 for one in slow), 0)
     over = sum(not (one.given_up and one.restarts <= sort.budget) for sort, one in braked)
-    missed += target("of those that nothing heals, not stopped at the budget with one alert", over, 0)
-    missed += target("steps taken after that", later, 0)
+    judged += target("of those that nothing heals, not stopped at the budget with one alert", over, 0)
+    judged += target("steps taken after that", later, 0)
     print()
-    return missed
+    return judged
 
 
 def _worst(some: Sequence[Fault]) -> float:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from tabulate import tabulate
 
-from bench._measure import target
+from bench._measure import Rows, target
 from bench._soak_left import BOUNDED, STEADY, Left, Size
 from bench._soak_run import Pass, Soak, soak
 from bench._soak_script import STEP
@@ -44,18 +44,18 @@ class Line(NamedTuple):
     slope: float
 
 
-def main() -> int:
+def main() -> Rows:
     passes = int(os.environ.get("HEARTBEAT_BENCH_SOAK", _PASSES))
-    missed = 0
+    judged: Rows = []
     for store, many in (("postgres", passes), ("sqlite", max(_LEAST, passes // 4))):
         with tempfile.TemporaryDirectory() as folder:
             begun = time.monotonic()
             lived = soak(Path(folder), store, many, seed=1)
-            missed += shown(store, lived, time.monotonic() - begun)
-    return missed
+            judged += shown(store, lived, time.monotonic() - begun)
+    return judged
 
 
-def shown(store: str, lived: Soak, took: float) -> int:
+def shown(store: str, lived: Soak, took: float) -> Rows:
     """Print what came of one, and its targets."""
     name = {"postgres": "PostgreSQL", "sqlite": "SQLite"}[store]
     hours = lived.script.seconds(lived.script.passes) / 3_600
@@ -68,9 +68,9 @@ def shown(store: str, lived: Soak, took: float) -> int:
     print(tabulate(_left(lived), headers=["", "first fifth", "last fifth", "all"], disable_numparse=True))
     print(tabulate(_tables(lived), headers=_TABLES))
     print(*lived.failed, *lived.verdict.wrong, sep="\n")
-    missed = _targets(lived, {one.name: one for one in lines})
+    judged = _targets(lived, {one.name: one for one in lines})
     print()
-    return missed
+    return judged
 
 
 # --- what it cost ---
@@ -198,24 +198,24 @@ def _happened(lived: Soak) -> list[tuple[str, int]]:
     ]
 
 
-def _targets(lived: Soak, lines: dict[str, Line]) -> int:
+def _targets(lived: Soak, lines: dict[str, Line]) -> Rows:
     first, last = _fifths(lived)
     sums = [max(sum(one.rows.get(name, 0) for name in STEADY) for one in some) for some in _sizes(lived)]
-    missed = target("passes that failed", len(lived.failed), 0)
+    judged = target("passes that failed", len(lived.failed), 0)
     for name in ("CPU, x the twin's", "wall, x the twin's", "peak memory, MB"):
-        missed += target(f"growth of {name}, %", max(lines[name].growth, lines[name].slope), _GROWTH)
+        judged += target(f"growth of {name}, %", max(lines[name].growth, lines[name].slope), _GROWTH)
     for field in ("state", "public", "elsewhere"):
         new = _stay(field, last) - _stay(field, first)
-        missed += target(f"{_WORDS[field]} that are new in the last fifth and stay", len(new), 0)
+        judged += target(f"{_WORDS[field]} that are new in the last fifth and stay", len(new), 0)
         print(*(f"    {name}" for name in sorted(new)), sep="\n", end="\n" if new else "")
     for field in ("connections", "idle", "locks"):
-        missed += target(f"{_WORDS[field]} after any pass", _most(field, lived.passes), 0)
-    missed += target("processes left behind by any pass", max(one.run.orphans for one in lived.passes), 0)
-    missed += target("growth of rows that hold what is now (components, looks, states)", sums[1] - sums[0], 0)
+        judged += target(f"{_WORDS[field]} after any pass", _most(field, lived.passes), 0)
+    judged += target("processes left behind by any pass", max(one.run.orphans for one in lived.passes), 0)
+    judged += target("growth of rows that hold what is now (components, looks, states)", sums[1] - sums[0], 0)
     for name, most in BOUNDED.items():
-        missed += target(f"rows of {name} at the end", lived.sizes[-1].rows.get(name, 0), most)
-    missed += target("spools left", sum("spool" in name for name in lived.names), 0)
-    return missed + target("incidents and messages lost, told twice, or of nothing", len(lived.verdict.wrong), 0)
+        judged += target(f"rows of {name} at the end", lived.sizes[-1].rows.get(name, 0), most)
+    judged += target("spools left", sum("spool" in name for name in lived.names), 0)
+    return judged + target("incidents and messages lost, told twice, or of nothing", len(lived.verdict.wrong), 0)
 
 
 def _sizes(lived: Soak) -> tuple[list[Size], list[Size]]:
