@@ -83,4 +83,5 @@ def _met(met: bool) -> str:
     return "yes" if met else "NO"
 
 
-sys.exit(main(sys.argv[1:]))
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

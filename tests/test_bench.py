@@ -1,4 +1,4 @@
-"""`python -m bench` on a machine that lacks a part."""
+"""`python -m bench` on a machine that lacks a part, and what it compares with."""
 
 import os
 import subprocess
@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from bench import __main__, _record
+from bench._measure import Row
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,3 +31,33 @@ def test_an_unknown_case() -> None:
     done = bench("deploiment")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("no such case: deploiment; known: accuracy, ")
+
+
+def test_what_runs_on_request_is_a_case() -> None:
+    assert set(__main__._ON_REQUEST) < set(__main__.cases())
+
+
+def test_only_ratios_are_recorded_and_what_is_slower_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "recorded.json"
+    assert _record.read(file) == {}
+    first = {
+        "many": [Row("CPU, x bare", 2.0, 2.0, ratio=True), Row("wall, ms", 100.0, 150.0)],
+        "kills": [Row("lost", 0.0, 0.0)],
+    }
+    _record.write(first, file)
+    _record.write({"peers": [Row("CPU, x other", 0.5, None, ratio=True)]}, file)
+    recorded = _record.read(file)
+    assert recorded == {"many": {"CPU, x bare": 2.0}, "peers": {"CPU, x other": 0.5}}
+    now = {
+        "many": [
+            Row("CPU, x bare", 2.2, 2.0, ratio=True),
+            Row("wall, ms", 500.0, 150.0),
+            Row("new", 9.0, None, ratio=True),
+        ],
+        "peers": [Row("CPU, x other", 0.52, None, ratio=True)],
+    }
+    assert _record.slower(now, recorded) == ["many: CPU, x bare: 2.2, was 2 (+10%)"]
+
+
+def test_a_row_is_met_or_only_told() -> None:
+    assert [Row("a", 1.0, most).met for most in (None, 1.0, 0.9)] == [True, True, False]
