@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from heartbeat_cli.errors import HeartbeatError, Stopped
+from heartbeat_cli.system import lean_path  # noqa: F401 - before anything imports pathlib
 
 if TYPE_CHECKING:
     from heartbeat_cli.commands._base import App

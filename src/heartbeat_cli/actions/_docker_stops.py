@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from shlex import join
 from typing import Any
 
 from heartbeat_cli.actions import _engine
@@ -23,6 +22,8 @@ def stopped(container: str, client: _engine.Client, inspected: Mapping[str, Any]
     end = ended_at(state)
     if end is None or not past.may_be_stopped(state):
         return None
+    from shlex import join  # few steps come to this
+
     stopped = past.STOPPED.with_values(
         container=container,
         at=str(state.get("FinishedAt")),

@@ -1,6 +1,5 @@
 """Builds components out of their tables, as `expand` and `groups` have made them; what is wrong with them is noted."""
 
-import re
 from binascii import crc32
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,8 @@ from heartbeat_cli.config import ladders, observers
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.config.sections import YEAR, Recovery, check_values
 from heartbeat_cli.config.settings import build_kind, build_partly
-from heartbeat_cli.domain.component import ID, ID_RULE, Common, Component, Severity, topological
+from heartbeat_cli.domain.component import ID_RULE, ID_SIGNS, Common, Component, Severity, topological
+from heartbeat_cli.domain.plain import is_word
 from heartbeat_cli.domain.record import Record
 
 if TYPE_CHECKING:
@@ -56,10 +56,15 @@ def id_tables(
         where = f"{section}.{id_}"
         if type(table) is not dict and not isinstance(table, Mapping):
             problems.add(where, f"expected a section, as in [{where}]")
-        elif id_ not in made and not re.fullmatch(ID, id_):
+        elif id_ not in made and not _is_id(id_):
             problems.add(where, ID_RULE)
         else:
             yield id_, where, table
+
+
+def _is_id(text: str) -> bool:
+    """Whether the whole text matches `domain.component.ID`."""
+    return len(text) <= 64 and text[:1].isalnum() and is_word(text, ID_SIGNS)
 
 
 class Made(Record):

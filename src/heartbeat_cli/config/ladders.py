@@ -15,6 +15,7 @@ from heartbeat_cli.config.sections import check_values
 from heartbeat_cli.config.settings import build, build_kind, check_kind
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.component import Guard, Mode, Plan, Step, Then
+from heartbeat_cli.domain.plain import is_word
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.seconds import Seconds
 
@@ -165,7 +166,11 @@ def _usually_mends(action: str, own_ladder_of: str = "") -> tuple[Category, ...]
 @cache  # the same few for a thousand components
 def _parts(text: str) -> tuple[str, str, str]:
     """The text before the one placeholder of a text, its name, and the text after it."""
-    match = re.search(_PLACEHOLDER, text) if "{" in text else None
+    before, mark, rest = text.partition("{")
+    name, end, after = rest.partition("}")
+    if not mark or (end and is_word(name, "_") and "{" not in after):  # as nearly all
+        return (before, name, after) if mark else (text, "", "")
+    match = re.search(_PLACEHOLDER, text)
     return (text[: match.start()], match[1], text[match.end() :]) if match else (text, "", "")
 
 

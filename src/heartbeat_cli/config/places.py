@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 
 from heartbeat_cli.config.types import Config, default_state_dir
+from heartbeat_cli.domain.plain import is_word
 from heartbeat_cli.errors import HeartbeatError
 from heartbeat_cli.redact import redact
 from heartbeat_cli.system import trusted
@@ -93,7 +94,7 @@ _realpath = cache(os.path.realpath)
 
 @cache
 def _folder_name(path: str) -> str:
-    stem = re.sub(r"[^A-Za-z0-9_-]", "_", Path(path).stem)[:24]
+    stem = "".join(sign if is_word(sign, "") or sign in "_-" else "_" for sign in Path(path).stem[:24])
     return f"{stem}-{crc32(os.fsencode(path)):08x}"
 
 

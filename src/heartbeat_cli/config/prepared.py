@@ -12,7 +12,6 @@ repeats what the files say and no more: `env:` and `file:` are references in it,
 
 import json
 import os
-import re
 from binascii import crc32
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -27,8 +26,7 @@ from heartbeat_cli.system import trusted
 
 FILE = "prepared"
 _MOST = 16_000_000  # bytes
-# Where the key stands in the file is not known before the file is parsed. What is found here is checked by `keep`.
-_STATE_DIR = r"""\bstate_dir\s*=\s*(?:"([^"\\\n]*)"|'([^'\n]*)')"""
+_LONGEST = 4_096  # characters of a path
 
 Tables = Mapping[str, Any]
 
@@ -86,6 +84,14 @@ def _read(place: Path) -> dict[str, tuple[bytes, Tables]]:
 
 
 def _place(path: Path, data: bytes) -> Path:
-    found = re.search(_STATE_DIR, data.decode())
-    folder = path.absolute().parent / os.path.expanduser(found[1] or found[2] or "") if found else None
-    return places.folder_of(str(path), str(folder) if folder else None) / FILE
+    named = _state_dir(data.decode())
+    folder = str(path.absolute().parent / os.path.expanduser(named)) if named else None
+    return places.folder_of(str(path), folder) / FILE
+
+
+def _state_dir(text: str) -> str:
+    """What is written behind the first `state_dir`, nothing where that is no plain text. Where the key stands is not
+    known before the file is parsed, so it may be another one: `keep` compares."""
+    behind = text.partition("state_dir")[2][:_LONGEST].lstrip().removeprefix("=").lstrip()
+    quote, value = behind[:1], behind[1:].partition(behind[:1])[0] if behind[:1] in ("'", '"') else ""
+    return value if value.isprintable() and not (quote == '"' and "\\" in value) else ""

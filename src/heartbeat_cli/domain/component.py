@@ -17,6 +17,7 @@ Then = Literal["restart", "give_up"]
 
 
 ID = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"  # of a component that is written; those that are found have a slash, too
+ID_SIGNS = "_.-"
 ID_RULE = "an id has 1 to 64 letters, digits, dots, dashes or underscores, and starts with a letter or digit"
 
 

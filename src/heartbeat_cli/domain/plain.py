@@ -93,6 +93,14 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
+def is_word(text: str, signs: str) -> bool:
+    """Whether a text consists of ASCII letters, digits and these signs, and not of signs alone. A pattern takes longer,
+    and has to be compiled in every run."""
+    for sign in signs:
+        text = text.replace(sign, "")
+    return text.isalnum() and text.isascii()
+
+
 def whole(text: str, most: int = 2**63 - 1) -> int | None:
     """The whole number that a text of ASCII digits stands for; None for any other text, and above `most`. `²` and `٣`
     are digits to `str.isdigit`, and `int` takes no text of 5,000 of them."""

@@ -282,6 +282,8 @@ def _accepted(status: int, accept: tuple[str, ...]) -> bool:
 @cache  # a thousand components ask for the same
 def _span(code: str) -> range:
     """The status codes that `204`, `2xx` or `200-299` stands for; empty for anything else."""
+    if code in ("2xx", "3xx"):  # as nearly all: that needs no pattern
+        return range(int(code[0]) * 100, int(code[0]) * 100 + 100)
     match = re.fullmatch(_CODES, code.strip())
     if match is None:
         return range(0)

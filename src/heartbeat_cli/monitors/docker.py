@@ -22,7 +22,6 @@ import re
 from binascii import crc32
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from heartbeat_cli.domain import foreign_json
 from heartbeat_cli.domain.checking.exchange import Fault, FollowUp, Request, Response
@@ -80,7 +79,8 @@ def request(settings: Settings, context: CheckContext) -> Request:
         engine = find(settings.host, os.environ)
     except ValueError as error:
         raise Unobservable(Text("cannot reach Docker at {where}", where=str(error))) from None
-    path = "/info" if settings.daemon else f"/containers/{quote(settings.container or '', safe='')}/json"
+    # `problems` has refused a name that would have to be quoted.
+    path = "/info" if settings.daemon else f"/containers/{settings.container}/json"
     return engine.request(path, _MAX_BODY)
 
 

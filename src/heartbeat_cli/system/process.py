@@ -6,7 +6,6 @@ its own (`setsid`, a daemon) is out of reach, as it is for any caller but a serv
 """
 
 import os
-import selectors
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from heartbeat_cli.domain.plain import whole
 from heartbeat_cli.domain.record import Record
 
 if TYPE_CHECKING:
+    import selectors
     import subprocess
 
 _DRAIN_SECONDS = 0.2  # a background grandchild may hold the pipe open after the program itself has ended
@@ -196,6 +196,8 @@ class _Collector:
 
     def collect(self, deadline: float) -> bool:
         """Whether the child ended before `deadline`; then its pipes have been drained as well."""
+        import selectors  # not on the path of a tick that runs nothing
+
         pidfd = _pidfd(self._child.pid)
         ended = False
         try:
@@ -216,7 +218,7 @@ class _Collector:
                 os.close(pidfd)
         return ended
 
-    def _turn(self, selector: selectors.BaseSelector, wait: float) -> None:
+    def _turn(self, selector: "selectors.BaseSelector", wait: float) -> None:
         over = False
         for key, _ in selector.select(wait):
             for pipe in [pipe for pipe in self._open if pipe is key.fileobj]:

@@ -3,11 +3,10 @@
 Used by the docker monitor (over the wire) and the docker action (over the SDK): both mean the same engine.
 """
 
-import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from heartbeat_cli.domain.checking.exchange import Request
+from heartbeat_cli.domain.plain import is_word
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 
@@ -16,7 +15,6 @@ DEFAULT = "unix:///var/run/docker.sock"
 REMEDY = Text("add this user to the group docker (usermod -aG docker USER, then log in anew)")
 IN_TIME = Text("Docker did not answer in time: {text}")
 FORBIDDEN = Text("not allowed to talk to Docker: {text} (is the user in the group docker?)")
-_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 # In an answer about one container; it is some hundreds, and more where its health check talks.
 MOST_VALUES = 20_000
 _PLAIN_PORT, _TLS_PORT = 2375, 2376
@@ -54,7 +52,7 @@ class Engine(Record):
 def problems(container: str, host: str) -> list[tuple[str, str]]:
     """What is wrong with a container's name and with a configured host."""
     found = []
-    if not re.fullmatch(_NAME, container):
+    if not (container[:1].isalnum() and is_word(container, "_.-")):
         found.append(("container", f"{container!r} is no container name: letters, digits, _ . -"))
     if host not in ("", AUTO):
         try:
@@ -85,6 +83,8 @@ def _over_tcp(scheme: str, rest: str, environ: Mapping[str, str]) -> Engine:
     folder, verify = environ.get("DOCKER_CERT_PATH", ""), bool(environ.get("DOCKER_TLS_VERIFY"))
     tls = scheme == "https" or (scheme == "tcp" and bool(folder or verify))
     try:
+        from urllib.parse import urlsplit  # most Engines listen at a socket
+
         parts = urlsplit(f"//{rest}")
         name, port = parts.hostname, parts.port or (_TLS_PORT if tls else _PLAIN_PORT)
     except ValueError as error:

@@ -5,11 +5,12 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from heartbeat_cli.domain.plain import one_line, whole
+from heartbeat_cli.domain.plain import is_word, one_line, whole
 from heartbeat_cli.domain.text import Text
 
 Properties = Mapping[str, str]
 
+_SIGNS = ":_.@\\-"
 _UNIT = r"[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]*"
 _TYPES = frozenset(
     ("service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope")
@@ -31,7 +32,7 @@ _DENIED = (
 def problems(unit: str, systemctl: Sequence[str]) -> list[tuple[str, str]]:
     """What is wrong with a unit name (a glob, a path, an option in disguise) or with a systemctl prefix."""
     found = []
-    if not re.fullmatch(_UNIT, unit):
+    if not (is_word(unit, _SIGNS) and unit[0] != "-") and not re.fullmatch(_UNIT, unit):
         found.append(("unit", f"{unit!r} is no unit name: letters, digits, : _ . @ \\ and, not first, -"))
     elif len(full_name(unit)) > _LONGEST:
         found.append(("unit", f"a unit name has at most {_LONGEST} characters"))
