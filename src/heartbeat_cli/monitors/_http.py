@@ -7,7 +7,7 @@ from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.exchange import Fault, Response
 from heartbeat_cli.domain.checking.isolation import is_remote
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
-from heartbeat_cli.domain.plain import EVIDENCE, bounded, is_word, one_line
+from heartbeat_cli.domain.plain import EVIDENCE, bounded, is_word, one_line, port
 from heartbeat_cli.domain.text import Text, listed
 from heartbeat_cli.errors import Unobservable
 
@@ -62,7 +62,7 @@ def _is_plain(url: str) -> bool:
     place, _, _ = rest.partition("/")
     host, colon, number = place.partition(":")
     sound = scheme in ("http", "https") and host[-1:].isalnum() and is_word(host, ".-")
-    return sound and (not colon or (number.isdigit() and len(number) < 6 and int(number) < 60_000))
+    return sound and (not colon or port(number) is not None)
 
 
 def header_problems(headers: Mapping[str, str], ours: Collection[str] = ()) -> list[str]:
