@@ -71,6 +71,8 @@ def test_fish_offers_commands_and_options(line: str, offered: str, tmp_path: Pat
 
 
 def test_zsh_completes_a_command(tmp_path: Path) -> None:
-    (tmp_path / ".zshrc").write_text(f"PS1='ready> '; fpath=({ZSH} $fpath); autoload -Uz compinit; compinit -u; unset zle_bracketed_paste\n")
+    (tmp_path / ".zshrc").write_text(
+        f"PS1='ready> '; fpath=({ZSH} $fpath); autoload -Uz compinit; compinit -u; unset zle_bracketed_paste\n"
+    )
     shown = typed([needs("zsh"), "-i"], [b"heartbeat sta\t"], "heartbeat status", tmp_path)
     assert "heartbeat status" in shown

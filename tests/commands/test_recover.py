@@ -56,6 +56,8 @@ def test_the_command_that_a_message_advises_is_carried_out(tmp_path: Path, mode:
     assert advised == ["recover --component thing" + (" --force" if mode == "off" else "")]
     ended = heartbeat(tmp_path, *advised[0].split())
     assert ended.code == 0 and ended.out.startswith("thing: ran command mend done: ")
+
+
 def counted(thing: Outage) -> Callable[[], int]:
     """Has its checks counted from now on."""
     checks = thing.script.with_name("checks")
