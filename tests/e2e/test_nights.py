@@ -188,6 +188,11 @@ def test_what_becomes_of_a_child_that_stays_down_is_said() -> None:
     assert f" 2026-11-19 {at} Asia/Hong_Kong\n" in worker
 
 
+def test_another_fault_that_only_waits_to_be_steady_is_healthy_now() -> None:
+    why = "since 03:04:30: HTTP 503: worker thread died; healthy now, but not yet for long enough"
+    assert f"\nAlso in fault now: Main Agent ({why})\n" in night(1)[3]
+
+
 def test_the_next_step_says_when_it_is_taken() -> None:
     assert "\nNow: step 1 of 1: script restart_main.sh\n" in night(1)[0]
 

@@ -37,11 +37,11 @@ def beside(alert: Alert, voice: Voice, begun: float | None) -> list[str]:
     found = []
     for place, name in enumerate(names):
         row = as_list(facts[place] if place < len(facts) else ())
-        since, by, cause, earliest = (*row, None, None, None, None)[:4]
+        since, by, cause, earliest, healthy = (*row, None, None, None, None, None)[:5]
         earliest = number(earliest)
         later = earliest is not None and begun is not None and earliest >= begun
         said = voice.said(str(cause or ""), _CAUSE)
-        found.append(_since(name, since, by, alert, voice, said, later))
+        found.append(_since(name, since, by, alert, voice, said, later, healthy is True))
     return found
 
 
@@ -82,15 +82,23 @@ def _with_beginnings(value: object, alert: Alert, voice: Voice) -> str:
 
 
 def _since(
-    name: str, since: object, by: object, alert: Alert, voice: Voice, cause: str = "", later: bool = False
+    name: str,
+    since: object,
+    by: object,
+    alert: Alert,
+    voice: Voice,
+    cause: str = "",
+    later: bool = False,
+    healthy: bool = False,
 ) -> str:
     """A name with since when it has been so, who has acknowledged it, and what was seen; `later`: it began after what
-    the message is about."""
+    the message is about; `healthy`: it is by now, and its fault only waits to be steady."""
     at, who = clock_time(since, alert, voice), voice.clean(str(by or ""), 60)
     if not at:
         return name
     words = Text("since {at}, after this began, so not its cause") if later else Text("since {at}")
     said: str = words.with_values(at=at)
     said = Text("{line}: {said}", line=said, said=cause) if cause else said
+    said = joined([said, Text("healthy now, but not yet for long enough")]) if healthy else said
     said = joined([said, Text("acknowledged by {by}", by=who)]) if who else said
     return voice.said(Text("{line} ({how})", line=name, how=said))

@@ -115,7 +115,7 @@ def test_another_fault_has_its_cause_in_a_few_words(store: Database, store_url: 
         scene.saw(db=Reading("unhealthy", None, why), web=GOOD)
     for _ in range(3):
         scene.saw(db=Reading("unhealthy", None, why), web=BAD)
-    assert last(scene)["also_since"] == [[START, "", "disk / full", START - 150]]
+    assert last(scene)["also_since"] == [[START, "", "disk / full", START - 150, False]]
 
 
 def earliest(scene: Scene) -> Any:

@@ -66,7 +66,7 @@ def test_a_fault_that_lasts_is_reported_again_ever_more_rarely(made: Any) -> Non
     assert notified == [4, 12, 28, 52, 76], "after 4, 8, 16 hours, then daily"
     newest = alerts.between(scene.db, 0, 9e9)[0]
     assert newest.id == f"{scene.incidents['db'].id}/reminder-5" and newest.type == "reminder"
-    assert newest.reason == "reminder 5: still in fault after 3 d 4 h, not acknowledged"
+    assert newest.reason == "reminder 5: still in fault 3 d 4 h after the first failing check, not acknowledged"
     facts = newest.details
     assert (facts["number"], facts["started"], facts["cause"], facts["last"]) == (
         5,

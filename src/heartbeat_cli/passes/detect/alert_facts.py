@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.component import Component
-from heartbeat_cli.domain.detection.fault_detection import State
+from heartbeat_cli.domain.detection.attribution import policy_of
+from heartbeat_cli.domain.detection.fault_detection import State, held_healthy
 from heartbeat_cli.domain.incident import Incident
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.labels import label
@@ -40,8 +41,8 @@ def since_when(
     spans: Sequence[Blind],
 ) -> list[list[object]]:
     """Since when each of these components has been failing (epoch seconds), who has acknowledged it, its cause in a
-    few words (`asked`: see `remedies.in_brief`), and when that began at the earliest: `spans` are the times in which
-    nobody saw them."""
+    few words (`asked`: see `remedies.in_brief`), when that began at the earliest (`spans` are the times in which nobody
+    saw them), and whether it is healthy by now and its fault only waits to be steady."""
     ids = [one.id for one in components]
     causes = remedies.in_brief(db, [incidents[id_].cause if id_ in incidents else "" for id_ in ids], asked)
     return [
@@ -50,6 +51,7 @@ def since_when(
             (incidents[one.id].acked_by if one.id in incidents else None) or "",
             cause,
             _earliest(one, known[one.id].failing_since, spans),
+            held_healthy(policy_of(one), known[one.id]),
         ]
         for one, cause in zip(components, causes, strict=True)
     ]

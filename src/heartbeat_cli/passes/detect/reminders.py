@@ -66,7 +66,7 @@ def _remind(
         return
     number = known.reminders + 1
     reason = Text(
-        "reminder {number}: still in fault after {now}, not acknowledged",
+        "reminder {number}: still in fault {now} after the first failing check, not acknowledged",
         number=number,
         now=duration(now - one.incident.started),
     )
