@@ -10,6 +10,7 @@ import pytest
 from heartbeat_cli.config import load
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.errors import ConfigError
+from tests.parts import scratch, users
 
 
 def read(folder: Path, text: str, **more: str) -> Config:
@@ -261,17 +262,64 @@ def test_a_mistake_in_an_included_file_names_it(tmp_path: Path) -> None:
         ("[3]", "heartbeat.include: expected a list of paths"),
         ('["none.toml"]', "none.toml: cannot be read: No such file"),
         ('["conf.d/bad.toml"]', "conf.d/bad.toml: is not valid TOML"),
+        ('["conf.d/[0-9].toml", "away/*.toml"]', "hb.toml:2: heartbeat.include[1]: away: cannot be read: No such file"),
+        ('["away/*/x.toml"]', "hb.toml:2: heartbeat.include[0]: away: cannot be read: No such file or directory"),
+        ('["conf.d/bad.toml/*"]', "conf.d/bad.toml: cannot be read: Not a directory"),
+        ('["loop/*.toml"]', "loop: cannot be read: Too many levels of symbolic links"),
+        ('["c*/loop/*.toml"]', "conf.d/loop: cannot be read: Too many levels of symbolic links"),
+        ('["conf.d/*/x.toml"]', "conf.d/loop/x.toml: cannot be read: Too many levels of symbolic links"),
+        ('["links/*/x.toml"]', "links/mnt/x.toml: cannot be read: No such file or directory"),
+        ('["links/*/*"]', "links/mnt: cannot be read: No such file or directory"),
     ],
 )
 def test_what_cannot_be_included(tmp_path: Path, include: str, said: str) -> None:
     (tmp_path / "conf.d").mkdir()
     (tmp_path / "conf.d/bad.toml").write_text("[")
+    for name, target in {"loop": "loop", "conf.d/loop": "loop", "links/mnt": "gone"}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).symlink_to(target)
     assert said in wrong(tmp_path, f"[heartbeat]\ninclude = {include}\n")[0]
 
 
 def test_a_file_includes_itself_and_empty_folders_without_harm(tmp_path: Path) -> None:
-    text = MAIN.replace('["conf.d/*.toml"]', '["*.toml", "conf.d/*", "none/*.toml"]').replace('["db"]', "[]")
+    text = MAIN.replace('["conf.d/*.toml"]', '["*.toml", "conf.d/*", "none/*.toml", "conf.d/*/x"]').replace(
+        '["db"]', "[]"
+    )
+    (tmp_path / "none").mkdir()
     assert list(read(tmp_path, text).components) == ["main"]
+
+
+def test_wildcards_of_include_are_those_of_a_shell(tmp_path: Path) -> None:
+    folder = tmp_path / "host[1]*"
+    for name in ("a/one.toml", "b/two.toml", "b/.hidden.toml", ".c/three.toml", "d", "e/four.txt", "link"):
+        path = folder / "conf.d" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to("d") if name == "link" else path.write_text(DB.replace("db", path.stem.strip(".")))
+    for pattern, names in {
+        "conf.d/*/*.toml": ["one", "two"],
+        "conf.d/*/two.toml": ["two"],
+        "conf.d/../conf.d/[!a]/t*": ["two"],
+        f"{folder.parent}/*/conf.d/.c/*": ["three"],
+        "conf.d/*/.h*": ["hidden"],
+        "conf.d/**/*": ["one", "two", "four"],
+    }.items():
+        config = read(folder, f"[heartbeat]\ninclude = [{pattern!r}]\n")
+        assert list(config.components) == names, pattern
+
+
+def test_a_folder_that_may_not_be_listed_is_no_empty_one(tmp_path: Path) -> None:
+    """Its components would be unseen, their faults closed, and all the others well."""
+    users.need_root()
+    scratch.let_others_in(tmp_path)
+    (tmp_path / "hb.toml").write_text(textwrap.dedent(MAIN))
+    (tmp_path / "conf.d").mkdir(mode=0o700)
+    verbs = [
+        ["--config", "hb.toml", *verb] for verb in (["run"], ["status", "--format", "nagios"], ["config", "check"])
+    ]
+    for ended in users.heartbeats(users.NOBODY, tmp_path, verbs):
+        where = "hb.toml:3: heartbeat.include[0]"
+        assert (ended.code, ended.out) == (2, "")
+        assert f"{where}: {tmp_path}/conf.d: cannot be read: Permission denied" in ended.err
 
 
 def test_only_the_main_file_includes(tmp_path: Path) -> None:

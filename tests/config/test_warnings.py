@@ -182,6 +182,7 @@ def test_a_kind_that_a_placeholder_gives_takes_no_defaults_of_a_kind(tmp_path: P
 def test_a_pattern_that_matches_no_file(tmp_path: Path) -> None:
     (tmp_path / "conf.d").mkdir()
     (tmp_path / "conf.d/a.toml").write_text(TCP)
+    (tmp_path / "more").mkdir()
     text = "[heartbeat]\ninclude = [\n  'conf.d/*.toml',\n  'more/*.toml',\n]\n"
     assert said(tmp_path, text) == [
         "hb.toml:4: heartbeat.include[1]: warning: more/*.toml matches no file; correct it, or remove it"
@@ -214,10 +215,12 @@ LINES = [
 
 
 def test_what_one_block_does_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
     assert said(tmp_path, FIFTY) == LINES
 
 
 def test_config_check_prints_them_and_is_content(tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
     (tmp_path / "hb.toml").write_text(textwrap.dedent(FIFTY).lstrip())
     ended = heartbeat(tmp_path, "--config", "hb.toml", "config", "check")
     assert (ended.code, ended.out) == (0, "hb.toml: fine: 51 components, 1 channel\n")
@@ -225,6 +228,7 @@ def test_config_check_prints_them_and_is_content(tmp_path: Path) -> None:
 
 
 def test_doctor_shows_them_as_findings(tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
     (tmp_path / "hb.toml").write_text(textwrap.dedent(FIFTY).replace('"h"', '"127.0.0.1"').lstrip())
     ended = heartbeat(tmp_path, "--config", "hb.toml", "doctor", "--format", "json")
     found = [one for one in json.loads(ended.out) if (one["topic"], one["level"]) == ("config", "warn")]

@@ -52,8 +52,9 @@ def read(path: Path, prepare: Callable[[Path, bytes], Known]) -> tuple[Mapping[s
         return main.tables, (main,), []
     if not isinstance(included, list) or not all(isinstance(one, str) and one for one in included):
         raise ConfigError([f'{path}: heartbeat.include: expected a list of paths, as in ["conf.d/*.toml"]'])
-    files, wrong = [main], list[str]()
-    for place in _included(path, included):
+    files = [main]
+    places, wrong = _included(main, included)
+    for place in places:
         try:
             files.append(_file(place, _bytes(place), known))
         except ConfigError as error:
@@ -68,25 +69,24 @@ def read(path: Path, prepare: Callable[[Path, bytes], Known]) -> tuple[Mapping[s
 
 def unmatched(source: str, patterns: Sequence[str]) -> list[int]:
     """The places, among the patterns of a configuration's `include`, of those that match no file."""
-    return [place for place, pattern in enumerate(patterns) if not _matches(Path(source), pattern)]
+    from heartbeat_cli.config import included
+
+    return [place for place, pattern in enumerate(patterns) if not included.matches(Path(source), pattern)]
 
 
-def _matches(path: Path, pattern: str) -> list[str]:
-    """The files that a pattern names, in sorted order; a name without a wildcard stands for itself, whether there is
-    such a file or not."""
-    from glob import glob, has_magic
+def _included(main: File, patterns: list[str]) -> tuple[list[Path], list[str]]:
+    """The files that are included, each once, and what is wrong with the folders that they lie in."""
+    from heartbeat_cli.config import included  # few configurations have such files
 
-    full = os.path.join(path.absolute().parent, os.path.expanduser(pattern))
-    return sorted(glob(full)) if has_magic(full) else [full]
-
-
-def _included(path: Path, patterns: list[str]) -> list[Path]:
-    """The files that are included, each once."""
-    found: dict[str, None] = {}
-    for pattern in patterns:
-        found |= dict.fromkeys(_matches(path, pattern))
+    path, found, wrong = Path(main.path), dict[str, None](), list[str]()
+    for place, pattern in enumerate(patterns):
+        try:
+            found |= dict.fromkeys(included.matches(path, pattern))
+        except ConfigError as error:
+            where = _place(main, ("heartbeat", "include", str(place)))
+            wrong += [f"{where}: heartbeat.include[{place}]: {problem}" for problem in error.problems]
     own = os.path.realpath(path)
-    return [_shown(Path(one), path) for one in found if os.path.realpath(one) != own]
+    return [_shown(Path(one), path) for one in found if os.path.realpath(one) != own], wrong
 
 
 def _shown(place: Path, beside: Path) -> Path:
