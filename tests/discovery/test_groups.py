@@ -77,7 +77,7 @@ def test_another_engine_says_nothing_of_what_the_first_one_had(tmp_path: Path, m
         assert found(first.url) == (["web"], True)
         assert found(other.url) == ([], True)
         assert found(other.url) == ([], True)
-        assert groups.remembered(tmp_path, [group]) == Found(elsewhere={"boxes": ["web"]})
+        assert groups.remembered(tmp_path, [group]) == Found({"boxes": []}, elsewhere={"boxes": ["web"]})
         monkeypatch.setenv("DOCKER_HOST", first.url.replace("http:", "tcp:"))
         assert groups.remembered(tmp_path, [group]) == Found({"boxes": ["web"]})
 

@@ -71,8 +71,9 @@ class Made(Record):
     """The tables of all components by id; `blocks` names the block with `each` or `match` that one comes from, `groups`
     are the blocks with `match`, `fresh` those whose manager has just said what there is, `elsewhere` the ids that
     another manager's names make; `fleets` the blocks whose `each` is read from a file, with their kinds; `left_out` how
-    many names of a block were not taken, `rows` what the files of `fleets` hold, and `lost` why components cannot be
-    checked of which such a file says nothing now, by id."""
+    many names of a block were not taken, `rows` what the files of `fleets` hold, `lost` why components cannot be
+    checked of which such a file, or the manager of a block, says nothing, by id, and `unseen` the blocks with `match`
+    of which nothing is known."""
 
     tables: Mapping[str, Any]
     blocks: Mapping[str, str]
@@ -83,6 +84,7 @@ class Made(Record):
     left_out: Mapping[str, int] = {}
     rows: Mapping[str, Any] = {}
     lost: Mapping[str, str] = {}
+    unseen: frozenset[str] = frozenset()
 
     def is_of_fleet(self, id_: str) -> bool:
         """Whether a component, or a block with `match`, was made from a file: what is wrong with it stops only it."""
@@ -133,7 +135,7 @@ def build_components(
 def _lost(
     id_: str, where: str, table: Mapping[str, Any], why: str, seen: dict[str, Common], problems: Problems
 ) -> Component:
-    """A component of which the file that made it says nothing now: neither checked nor recovered."""
+    """A component of which what made it says nothing now: neither checked nor recovered."""
     module = kind_module("monitors", table, where, problems)
     severity: Severity = getattr(module, "SEVERITY", "high")
     common = _common(where, table, seen, problems)

@@ -22,9 +22,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from heartbeat_cli.config.expand import put
+from heartbeat_cli.config.expand import COMMON, put
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.domain.record import Record
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system import trusted
 
 FILE = "found.json"
@@ -49,7 +50,8 @@ class Group(Record):
 
 
 class Found(Record):
-    """The names that were found, by block; `fresh` are the blocks whose manager has just said what there is,
+    """The names that were found, by block, none for one whose manager said that nothing fits, and no entry for one of
+    which nothing is known; `fresh` are the blocks whose manager has just said what there is,
     `elsewhere` the names that another manager has given (an Engine, as by $DOCKER_HOST), by block, and `left_out` how
     many names there are besides."""
 
@@ -139,6 +141,26 @@ def sample(group: Group) -> dict[str, Any]:
     return next(iter(tables_of(group, [name]).values()))
 
 
+def stand_in(group: Group, taken: Mapping[str, Any], host: str) -> dict[str, Any]:
+    """The table of the one component that stands for a block of which nothing is known, by its id; nothing where this
+    `host` does not watch the block. Keys that depend on what is found are left out."""
+    from heartbeat_cli.config import fleets
+    from heartbeat_cli.domain.component import goes_to
+
+    own = {key: one for key, one in group.table.items() if key in COMMON and "{" not in repr(one)}
+    observer = own.get("observer", "*")
+    if isinstance(observer, str) and not observer.startswith(("env:", "file:")) and not goes_to(observer, host):
+        return {}
+    found = fleets.stand_in(group.id, group.kind, taken)
+    return {id_: {**own, **table} for id_, table in found.items()}
+
+
+def why_unknown(kind: str) -> str:
+    """What is said of a block of which nothing is known."""
+    who = "Docker" if kind == "docker" else "systemd"
+    return Text("{who} did not say what there is, so nothing of it is watched", who=who)
+
+
 def id_of(group: str, name: str) -> str:
     """`<block>/<name>`: the only ids with a slash. Where the name has other characters than an id, or is too long, a
     checksum tells it from those that look the same."""
@@ -184,9 +206,9 @@ def remembered(folder: Path, groups: Sequence[Group]) -> Found:
     names, elsewhere = {}, {}
     for one in groups:
         said = {who: _names(value) for who, value in kept.get(one.id, {}).items()}
-        if own := said.pop(manager(one), []):
+        if (own := said.pop(manager(one), None)) is not None:
             names[one.id] = own
-        if others := [name for some in said.values() for name in some]:
+        if others := [name for some in said.values() for name in some or ()]:
             elsewhere[one.id] = others
     return Found(names, elsewhere=elsewhere)
 
@@ -197,7 +219,8 @@ def as_kept(folder: Path, groups: Sequence[Group], found: Found) -> str:
     blocks = {}
     for one in groups:
         others = [pair for pair in kept.get(one.id, {}).items() if pair[0] != manager(one)]
-        blocks[one.id] = {**dict(others[-_MANAGERS:]), manager(one): list(found.names.get(one.id, ()))}
+        own = {manager(one): list(found.names[one.id])} if one.id in found.names else {}
+        blocks[one.id] = {**dict(others[-_MANAGERS:]), **own}
     return json.dumps(blocks)
 
 
@@ -210,5 +233,7 @@ def _kept(folder: Path) -> Mapping[str, Mapping[str, Any]]:
     return {}
 
 
-def _names(value: Any) -> list[str]:
-    return [one for one in value if isinstance(one, str) and one] if isinstance(value, list) else []
+def _names(value: Any) -> list[str] | None:
+    """None for what is no list of names."""
+    sound = isinstance(value, list) and all(isinstance(one, str) and one for one in value)
+    return value if sound else None

@@ -113,7 +113,8 @@ def load(
 def _of_groups(made: Made) -> dict[str, Any]:
     names = ("fresh", "elsewhere", "left_out")
     found = {"groups": tuple(made.groups), **{name: getattr(made, name) for name in names}}
-    return {"fleets": made.rows, "unread": frozenset(made.fleets.keys() - made.rows.keys()), **found}
+    unread = made.unseen | (made.fleets.keys() - made.rows.keys())
+    return {"fleets": made.rows, "unread": frozenset(unread), **found}
 
 
 def _windows(tables: Mapping[str, Any], problems: Problems) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
@@ -177,8 +178,15 @@ def _made(tables: Mapping[str, Any], heartbeat: Heartbeat | None, find: "Finder 
         found = groups.tables_of(group, there.names.get(group.id, ()))
         full |= found
         made |= dict.fromkeys(found, group.id)
+    unknown = [group for group in matching if group.id not in there.names]
+    for group in unknown:
+        more = groups.stand_in(group, {**full, **made}, heartbeat.observer or os.uname().nodename)
+        full |= more
+        made |= dict.fromkeys(more, group.id)
+        lost = {**lost, **dict.fromkeys(more, groups.why_unknown(group.kind))}
     elsewhere = frozenset(groups.id_of(block, name) for block, names in there.elsewhere.items() for name in names)
-    return Made(full, made, matching, there.fresh, elsewhere, fleets, there.left_out, rows, lost)
+    unseen = frozenset(group.id for group in unknown)
+    return Made(full, made, matching, there.fresh, elsewhere, fleets, there.left_out, rows, lost, unseen)
 
 
 def _is_block(table: Any) -> bool:

@@ -38,7 +38,7 @@ class Config(Record):
     with `each` or `match` that made a component, by its id; `groups` are the blocks with `match`, `fresh` the ids of
     those whose manager has just said what there is, `elsewhere` the components that only another manager knows, and
     `left_out` how many names of a block were not taken; `fleets` what the files hold that `each` is read from, by
-    block, and `unread` the blocks whose file cannot be used."""
+    block, and `unread` the blocks whose file cannot be used, or of whose `match` nothing is known."""
 
     source: str
     heartbeat: Heartbeat
@@ -61,6 +61,14 @@ class Config(Record):
     left_out: Mapping[str, int] = {}
     fleets: Mapping[str, Any] = {}
     unread: frozenset[str] = frozenset()
+
+    def may_still_have(self, component: str) -> bool:
+        """Whether what is not in the configuration may be of a block of which it is not known what it stands for."""
+        if self.unresolved or not self.unread:
+            return bool(self.unresolved)  # what leads nowhere just now may be what the components are read from
+        from heartbeat_cli.config.groups import group_of
+
+        return group_of(component, self.groups) in self.unread
 
     def was_removed(self, component: str) -> bool:
         """Whether what was found as this component is there no more, as its manager has just said. What another

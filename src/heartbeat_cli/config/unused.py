@@ -7,7 +7,7 @@ from typing import Any
 
 from heartbeat_cli.config import files
 from heartbeat_cli.config.expand import COMMON, origin
-from heartbeat_cli.config.groups import Group
+from heartbeat_cli.config.groups import Group, why_unknown
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.routing import audience
 from heartbeat_cli.domain.text import Text
@@ -55,9 +55,8 @@ def unwatched(config: Config) -> Iterator[Unused]:
     yield from _crowded(config)
     for one in _idle(config):
         if one.id not in config.fresh:
-            who = "Docker" if one.kind == "docker" else "systemd"
-            text = Text("{who} did not say what there is, so nothing of it is watched", who=who)
-            yield f"components.{one.id}.match", text, Text("see that it runs and that this user may ask it")
+            advice = Text("see that it runs and that this user may ask it")
+            yield f"components.{one.id}.match", why_unknown(one.kind), advice
 
 
 def _crowded(config: Config) -> Iterator[Unused]:
@@ -69,7 +68,7 @@ def _crowded(config: Config) -> Iterator[Unused]:
 
 
 def _idle(config: Config) -> Iterator[Group]:
-    standing = set(config.blocks.values())
+    standing = {*config.blocks.values()} - config.unread
     return (one for one in config.groups if one.id not in standing)
 
 

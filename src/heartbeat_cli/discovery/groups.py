@@ -1,5 +1,6 @@
 """Looks for what blocks with `match` stand for: one list of containers for each Engine, one list of units for each
-service manager. What does not answer forgets nothing: what was found last stands.
+service manager. What does not answer forgets nothing: what was found last stands. Where that is nothing, it is not
+known any more what there is.
 """
 
 import os
@@ -40,7 +41,7 @@ def find(folder: Path, groups: Sequence[Group]) -> Found:
         for (kind, how), some in asked.items()
     }
     answers = in_threads.results(calls, time.monotonic() + _SECONDS + _SLACK)
-    names, left_out = dict(before.names), dict[str, int]()
+    names, left_out = {id_: some for id_, some in before.names.items() if some}, dict[str, int]()
     new, day = dict[str, tuple[int, int]](), int(time.time() // 86_400)
     said = {id_: one for answer in answers.values() if isinstance(answer, dict) for id_, one in answer.items()}
     for group in groups:
@@ -51,7 +52,7 @@ def find(folder: Path, groups: Sequence[Group]) -> Found:
             if more := len({*names[group.id]} - {*known}):
                 new[group.id] = (day, today + more)
     now = Found(names, frozenset(said), before.elsewhere, left_out)
-    if {id_: one for id_, one in names.items() if one} != before.names:
+    if names != before.names:
         _keep(folder, groups, now)
     _note(folder, groups, noted, new, managers)
     return now

@@ -46,8 +46,8 @@ def _over(db: Database, config: Config, watches: Mapping[str, Watch], id_: str, 
     gone = config.was_removed(id_)
     if component is not None and any(watched_by(component, host) for host in (*watches, config.observer)):
         return None
-    if component is None and config.unresolved and not gone:
-        return None  # what leads nowhere just now may be what the components are read from
+    if component is None and not gone and config.may_still_have(id_):
+        return None
     patience = _PATIENCE if component is None else max(_PATIENCE, peers.reaches(component))
     for observer, at in last_checks.checked_by(db, id_):
         theirs = observer != config.observer

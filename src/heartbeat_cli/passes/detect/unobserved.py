@@ -217,8 +217,8 @@ def end(scene: Scene, before: Mapping[str, State]) -> Decided:
     components of this pass stood."""
     over = {one.unobserved_alert for one in before.values() if one.unobserved_alert}
     known = scene.config.components
-    lost = bool(scene.config.unresolved)  # what is not there just now may be of a file that cannot be read
-    over -= {one.unobserved_alert for id_, one in scene.states.items() if id_ in known or lost}
+    may_be = scene.config.may_still_have
+    over -= {one.unobserved_alert for id_, one in scene.states.items() if id_ in known or may_be(id_)}
     for about in sorted(one for one in over if one):
         notified, given = set(alerts.notified_channels(scene.db, about)), alerts.of_incident(scene.db, about)
         sent = alerts.deliveries(scene.db, [one.id for one in given])

@@ -1,0 +1,95 @@
+"""A block with `match` of which nothing is known, because its Docker or systemd has never answered, is not left out."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from heartbeat_cli.config import load
+from heartbeat_cli.config.groups import Found
+from heartbeat_cli.config.types import Config
+from tests.parts.http import Answer, healthy_server
+from tests.parts.verb import heartbeat
+
+TEXT = """
+[heartbeat]
+state_dir = "state"
+unobserved_after = 1
+[components.well]
+kind = "command"
+command = ["true"]
+[components.boxes]
+kind = "docker"
+host = "{engine}"
+match = {{ name = "*" }}
+interval = 0.01
+[status_page]
+file = "www/status.html"
+components = ["*"]
+[dashboard]
+interval = 0.01
+"""
+SAID = "Docker did not say what there is, so nothing of it is watched"
+
+
+def write(folder: Path, engine: str) -> None:
+    (folder / "heartbeat.toml").write_text(TEXT.format(engine=engine.replace("http:", "tcp:")))
+
+
+def shown(folder: Path) -> tuple[int, int, str, str]:
+    """The exit codes of `status` for people and for Nagios, the verdict of the status page, the level of the report."""
+    page = json.loads((folder / "www/status.json").read_text())
+    report = json.loads(heartbeat(folder, "report", "--date", "today", "--format", "json").out)
+    codes = heartbeat(folder, "status").code, heartbeat(folder, "status", "--format", "nagios").code
+    return *codes, page["status"], report["level"]
+
+
+def test_what_nobody_could_be_asked_about_is_not_observed(tmp_path: Path) -> None:
+    (tmp_path / "www").mkdir()
+    write(tmp_path, f"unix://{tmp_path}/none.sock")
+    assert heartbeat(tmp_path, "status", "--format", "nagios").code == 3, "before the first pass, too"
+    assert heartbeat(tmp_path, "run").code == 0
+    *found, level = shown(tmp_path)
+    assert found == [1, 3, "not_observed"] and level != "ok"
+    assert SAID in heartbeat(tmp_path, "status", "--format", "nagios").out
+    assert SAID in heartbeat(tmp_path, "doctor").out
+    assert 'heartbeat_component_unobserved{component="boxes",kind="docker"} 1' in heartbeat(tmp_path, "metrics").out
+
+    with healthy_server(Answer(200, b"[]")) as engine:
+        write(tmp_path, engine.url)
+        assert heartbeat(tmp_path, "run").code == 0
+        assert shown(tmp_path)[:3] == (0, 0, "operational"), "nothing fits, and that is known"
+    assert heartbeat(tmp_path, "run").code == 0
+    assert shown(tmp_path)[:3] == (1, 3, "not_observed"), "what fits now is not known"
+
+
+def loaded(known: Mapping[str, list[str]], **block: Any) -> Config:
+    tables = {
+        "heartbeat": {"observer": "here"},
+        "components": {"web": {"kind": "service", "match": {"unit": "web-*"}, **block}, "db": {"kind": "push"}},
+        "channels": {"log": {"kind": "console"}},
+    }
+    tables["components"]["db"]["period"] = 60
+    return load.load(tables, "f", Path("/"), (), lambda folder, groups: Found(known))
+
+
+def test_one_component_stands_for_such_a_block() -> None:
+    keys = {"interval": 7, "severity": "low", "channels": ["log"], "depends_on": ["db"], "recovery": "on"}
+    one = loaded({}, **keys, name="Web {name}", user=True, restart_limit=3).components["web"]
+    assert (one.kind, one.name, one.common.interval, one.severity) == ("service", "web", 7, "low")
+    assert (one.common.channels, one.common.depends_on, one.plan.ladder) == (("log",), ("db",), ())
+    assert one.broken == "systemd did not say what there is, so nothing of it is watched"
+    assert [*loaded({}, depends_on=["{name}-db"]).components] == ["db", "web"]
+    assert [*loaded({"web": []}).components] == ["db"]
+    assert [*loaded({"web": ["web-a.service"]}).components] == ["db", "web/web-a.service"]
+
+
+def test_a_block_of_another_host_is_for_that_one_to_know() -> None:
+    assert [*loaded({}, observer="there").components] == ["db"]
+    assert [*loaded({}, observer="h*").components] == ["db", "web"]
+
+
+def test_what_may_still_be_there_is_not_taken_for_removed() -> None:
+    unknown, none = loaded({}), loaded({"web": []})
+    assert unknown.may_still_have("web/web-a.service") and not unknown.may_still_have("old")
+    assert not none.may_still_have("web/web-a.service") and not none.may_still_have("web")
