@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli.domain.checking.result import CheckContext, Reading
-from heartbeat_cli.monitors import _full_disks, host
+from heartbeat_cli.monitors import _full_disks, _host_disks, host
 from heartbeat_cli.system import deleted_files, folder_sizes, mounts
 from heartbeat_cli.system.procfs import Snapshot
 from heartbeat_cli.system.rates import Rates
@@ -109,7 +109,7 @@ def test_every_limit_begins_where_it_is_set(
     """A load at `load_critical` that only warns, or warns nobody of which process it is, is found out in the outage."""
     settings = OFF._replace(**{f"{name}_warn": warn, f"{name}_critical": critical})
     found = host.judge(settings, HALF, IDLE._replace(cpu_percent=50.0))
-    found += host._judge_disk(settings, "/", mounts.Usage(50.0, 1e9, 50.0))
+    found += _host_disks._judge_disk(settings, "/", mounts.Usage(50.0, 1e9, 50.0))
     assert [(host._status([one]), one.about) for one in found] == ([] if verdict is None else [(verdict, about)])
 
 
@@ -128,7 +128,7 @@ def test_each_figure_is_kept_under_its_own_name() -> None:
 
 @pytest.mark.parametrize(("inodes", "more"), [(12.0, {"inodes_used_percent": 12.0}), (None, {})])
 def test_a_file_system_without_inodes_has_no_figure_of_them(inodes: float | None, more: dict[str, float]) -> None:
-    found = host._disk_metrics("/", mounts.Usage(96.4, 1.2e9, inodes))
+    found = _host_disks._disk_metrics("/", mounts.Usage(96.4, 1.2e9, inodes))
     assert {one.name: one.value for one in found} == {"disk_used_percent": 96.4, "disk_free_bytes": 1.2e9} | more
 
 
@@ -149,14 +149,14 @@ def test_swap_and_killed_processes() -> None:
 
 def test_a_full_disk_names_mount_limit_and_room() -> None:
     usage = mounts.Usage(96.4, 1.2e9, 12.0)
-    assert host._judge_disk(host.Settings(), "/", usage) == [
+    assert _host_disks._judge_disk(host.Settings(), "/", usage) == [
         (True, "disk / 96 % full (limit 95 %), 1.2 GB free", "space")
     ]
-    assert host._judge_disk(host.Settings(), "/", mounts.Usage(90.0, 1.2e9, 99.0)) == [
+    assert _host_disks._judge_disk(host.Settings(), "/", mounts.Usage(90.0, 1.2e9, 99.0)) == [
         (False, "disk / 90 % full (limit 85 %), 1.2 GB free", "space"),
         (True, "disk / 99 % of inodes used (limit 95 %)", "inodes"),
     ]
-    assert host._judge_disk(host.Settings(), "/", mounts.Usage(10.0, 1.2e9, None)) == []
+    assert _host_disks._judge_disk(host.Settings(), "/", mounts.Usage(10.0, 1.2e9, None)) == []
 
 
 @pytest.mark.whole
@@ -193,7 +193,9 @@ def test_a_disk_that_may_not_be_entered_is_no_outage_and_one_that_is_gone_is(tmp
 
     def found(name: str) -> list[tuple[bool, str]]:
         table = [mounts.Mount(str(tmp_path / name), "ext4", "a disk")]
-        return [(one.critical, one.text.rpartition(": ")[2]) for one in host._disks(host.Settings(), table, 9e9)[1]]
+        return [
+            (one.critical, one.text.rpartition(": ")[2]) for one in _host_disks.judge(host.Settings(), table, 9e9)[1]
+        ]
 
     assert found("gone") == [(True, "no such file or directory")]
     os.seteuid(65_534)

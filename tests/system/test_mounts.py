@@ -70,3 +70,8 @@ def test_folders_that_can_be_made_read_only_without_hiding_a_filesystem(tmp_path
     found = mounts.without_mounts(folders, str(tmp_path))
     assert found == (f"{tmp_path}/etc", f"{tmp_path}/use")
     assert mounts.without_mounts(folders, f"{tmp_path}/missing") == ()
+
+
+def test_there_may_be_many() -> None:
+    lines = [f"{n} 27 254:{n} / /srv/{n} rw - zfs tank/{n} rw" for n in range(500)]
+    assert len(mounts.worth_watching(mounts.parse("\n".join(lines)))) == 500

@@ -5,7 +5,8 @@ make it unhealthy, because being busy is not a fault. CPU and traffic are means 
 check after a boot has none. While CPU, load or memory is over a limit, the five biggest processes are shown.
 
 Disks: every real, local, writable filesystem, once. Network mounts are left out, because reading one whose server
-is gone can hang; name them in `mounts` to include them.
+is gone can hang; name them in `mounts` to include them. All are judged; more than 32 have figures for those that were
+mounted first only.
 
     [components.host]
     kind = "host"
@@ -16,8 +17,6 @@ is gone can hang; name them in `mounts` to include them.
 import os
 import time
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
-from functools import partial
 from typing import Any
 
 from heartbeat_cli.domain import plain
@@ -26,6 +25,8 @@ from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.monitors import _host_disks
+from heartbeat_cli.monitors._host_disks import Finding, FullDisk, over
 from heartbeat_cli.system import mounts, procfs, rates
 
 _EVIDENCE_SECONDS = 1.0
@@ -70,17 +71,6 @@ class Settings(Record):
     ignore_mounts: tuple[str, ...] = ()
 
 
-class Finding(Record):
-    """Something over its limit; `about` is what it is about, for the evidence."""
-
-    critical: bool
-    text: str
-    about: str = ""
-
-
-_FullDisk = tuple[mounts.Mount, str, mounts.Usage, frozenset[str]]  # as `_full_disks.Full`
-
-
 def needs(settings: Settings) -> Needs:
     return Needs(filesystems=True)  # one that a sandbox mounts read-only would not be among those that can fill up
 
@@ -118,7 +108,7 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
         ) from None
     past = rates.recall(context.memory)
     since = rates.between(past, snapshot) if past else None
-    disks, findings, full = _disks(settings, table, started + context.timeout * _DISKS_SHARE)
+    disks, findings, full = _host_disks.judge(settings, table, started + context.timeout * _DISKS_SHARE)
     elapsed = time.monotonic() - started
     findings = sorted(judge(settings, snapshot, since) + findings, key=lambda finding: not finding.critical)
     memory = context.memory if past and rates.too_soon(past, snapshot) else rates.remember(snapshot)
@@ -150,32 +140,21 @@ def judge(settings: Settings, now: procfs.Snapshot, since: rates.Rates | None) -
     found: list[Finding | None] = []
     if since is not None and since.cpu_percent is not None:
         text = Text("CPU {share:.0f} % busy", share=since.cpu_percent)
-        found.append(_over(since.cpu_percent, s.cpu_warn, s.cpu_critical, text, " %", about="cpu"))
+        found.append(over(since.cpu_percent, s.cpu_warn, s.cpu_critical, text, " %", about="cpu"))
     each = now.load[1] / now.cpus
     text = Text("load {load:.1f} on {n} CPUs, {each:.1f} each", load=now.load[1], n=now.cpus, each=each)
-    found.append(_over(each, s.load_warn, s.load_critical, text, "", about="cpu"))
+    found.append(over(each, s.load_warn, s.load_critical, text, "", about="cpu"))
     used = _memory_percent(now)
     rest = Text(", {size} available", size=plain.size(now.memory_available))
     text = Text("memory {share:.0f} % used", share=used)
-    found.append(_over(used, s.memory_warn, s.memory_critical, text, " %", rest, "memory"))
+    found.append(over(used, s.memory_warn, s.memory_critical, text, " %", rest, "memory"))
     if (swap := _swap_percent(now)) is not None:
         text = Text("swap {share:.0f} % used", share=swap)
-        found.append(_over(swap, s.swap_warn, s.swap_critical, text, " %", "", "swap"))
+        found.append(over(swap, s.swap_warn, s.swap_critical, text, " %", "", "swap"))
     if since is not None and since.oom_kills > 0 and s.oom_warn:
         text = Text("the kernel killed {oom_kills:.0f} process(es) for want of memory", oom_kills=since.oom_kills)
         found.append(Finding(False, text, "memory"))
     return [finding for finding in found if finding is not None]
-
-
-def _over(
-    value: float, warn: float | None, critical: float | None, text: str, unit: str, rest: str = "", about: str = ""
-) -> Finding | None:
-    for limit, is_critical in ((critical, True), (warn, False)):
-        if limit and value >= limit:
-            shown = plain.percent(limit) if unit == " %" else f"{limit:g}{unit}"
-            line = Text("{line} (limit {limit}){rest}", line=text, limit=shown, rest=rest)
-            return Finding(is_critical, line, about)
-    return None
 
 
 def _memory_percent(now: procfs.Snapshot) -> float:
@@ -207,80 +186,6 @@ def _metrics(now: procfs.Snapshot, since: rates.Rates | None) -> list[Metric]:
     return [Metric(name, value) for name, value in figures.items() if value is not None]
 
 
-def _disks(
-    settings: Settings, table: list[mounts.Mount], deadline: float
-) -> tuple[list[Metric], list[Finding], list[_FullDisk]]:
-    """Room of every filesystem that is watched. A network mount gets until `deadline` to answer."""
-    chosen, findings = _chosen(settings, table)
-    answers: dict[str, mounts.Usage | Exception | None] = {}
-    answers |= {mount.point: _usage(mount.point) for mount in chosen if not mount.remote}
-    if remote := {mount.point: partial(_usage, mount.point) for mount in chosen if mount.remote}:
-        from heartbeat_cli.system import in_threads  # few hosts have a network mount, and every pass pays for imports
-
-        answers |= in_threads.results(remote, deadline)
-    metrics: list[Metric] = []
-    full: list[_FullDisk] = []
-    for mount in chosen:
-        shown = plain.one_line(mount.point, 100)
-        if mount.point not in answers:
-            findings.append(Finding(True, Text("disk {shown} does not answer", shown=shown)))
-        elif isinstance(answer := answers[mount.point], OSError):
-            reason = plain.system_words((answer.strerror or str(answer)).lower())
-            # What only root may enter can still be fine; the configuration had better leave it out.
-            findings.append(
-                Finding(
-                    not isinstance(answer, PermissionError), Text("disk {shown}: {reason}", shown=shown, reason=reason)
-                )
-            )
-        elif isinstance(answer, mounts.Usage):
-            metrics += _disk_metrics(shown, answer)
-            if over := _judge_disk(settings, shown, answer):
-                findings += over
-                full.append((mount, shown, answer, frozenset(finding.about for finding in over)))
-    return metrics, findings, full
-
-
-def _chosen(settings: Settings, table: list[mounts.Mount]) -> tuple[list[mounts.Mount], list[Finding]]:
-    """The mounts to watch; one that was asked for and is not mounted is as bad as a full one."""
-    if not settings.mounts:
-        found = mounts.worth_watching(table)
-        ignored = settings.ignore_mounts
-        return [m for m in found if not any(fnmatchcase(m.point, glob) for glob in ignored)], []
-    mounted = {mount.point: mount for mount in table}
-    wanted = [point.rstrip("/") or "/" for point in settings.mounts]
-    missing = [Finding(True, Text("{point} is not mounted", point=point)) for point in wanted if point not in mounted]
-    return [mounted[point] for point in dict.fromkeys(wanted) if point in mounted], missing
-
-
-def _usage(point: str) -> mounts.Usage | OSError | None:
-    try:
-        return mounts.usage(point)
-    except OSError as error:
-        return error
-
-
-def _disk_metrics(point: str, usage: mounts.Usage) -> list[Metric]:
-    where = {"mount": point}
-    found = [
-        Metric("disk_used_percent", usage.used_percent, metadata=where),
-        Metric("disk_free_bytes", usage.free, metadata=where),
-    ]
-    if usage.inodes_used_percent is not None:
-        found.append(Metric("inodes_used_percent", usage.inodes_used_percent, metadata=where))
-    return found
-
-
-def _judge_disk(settings: Settings, point: str, usage: mounts.Usage) -> list[Finding]:
-    s, used, inodes = settings, usage.used_percent, usage.inodes_used_percent
-    rest = Text(", {size} free", size=plain.size(usage.free))
-    text = Text("disk {point} {share:.0f} % full", point=point, share=used)
-    found = [_over(used, s.disk_warn, s.disk_critical, text, " %", rest, "space")]
-    if inodes is not None:
-        text = Text("disk {point} {inodes:.0f} % of inodes used", point=point, inodes=inodes)
-        found.append(_over(inodes, s.inodes_warn, s.inodes_critical, text, " %", "", "inodes"))
-    return [finding for finding in found if finding is not None]
-
-
 def _evidence(findings: list[Finding], seconds: float) -> dict[str, str]:
     """The processes that use what there is too little of. Only a host in trouble pays for psutil."""
     short_of = {finding.about for finding in findings}
@@ -292,7 +197,7 @@ def _evidence(findings: list[Finding], seconds: float) -> dict[str, str]:
 
 
 def _what_fills(
-    full: list[_FullDisk], table: list[mounts.Mount], context: CheckContext, until: float
+    full: list[FullDisk], table: list[mounts.Mount], context: CheckContext, until: float
 ) -> tuple[dict[str, str], Mapping[str, Any]]:
     """What fills the filesystems over a limit, as evidence, and what the next check is given of that."""
     from heartbeat_cli.monitors import _full_disks  # most disks have room, and every pass pays for imports

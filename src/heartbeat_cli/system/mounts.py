@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from heartbeat_cli.domain.record import Record
 
-_MOST = 32
 _REAL = frozenset(
     {
         *("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "jfs", "nilfs2", "bcachefs", "reiserfs"),
@@ -72,7 +71,7 @@ def worth_watching(mounts: Iterable[Mount]) -> list[Mount]:
         real = mount.kind in _REAL or (mount.kind == "overlay" and mount.point == "/")
         if real and mount.writable and mount.device not in kept:
             kept[mount.device] = mount
-    return sorted(kept.values(), key=lambda mount: mount.point)[:_MOST]
+    return sorted(kept.values(), key=lambda mount: mount.point)
 
 
 def without_mounts(folders: Iterable[str], proc: str = "/proc") -> tuple[str, ...]:

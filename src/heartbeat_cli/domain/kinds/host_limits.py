@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from heartbeat_cli.domain.plain import percent
 from heartbeat_cli.domain.text import Text
 
+MORE = Text("further disks: {n:,}")  # what a line stands for that names none
+
 # What a line of the check is about, by its template: the name of the limit, and the word for it.
 _ABOUT = {
     "CPU {share:.0f} % busy": ("cpu", "cpu"),
@@ -21,6 +23,8 @@ def short_of(said: str, settings: object) -> list[str]:
     which it was said; none where something else is wrong, too, or nothing is known."""
     found: dict[str, None] = {}
     for line, limit in _lines(said):
+        if line.template == MORE.template:
+            continue
         name, what = _ABOUT.get(line.template, ("", ""))
         critical = getattr(settings, f"{name}_critical", None) if name else None
         if not what:
