@@ -144,6 +144,24 @@ def test_what_may_not_be_read_is_neither_there_nor_missing(tmp_path: Path) -> No
     ]
 
 
+def test_a_limit_does_not_hold_because_a_folder_may_not_be_read(tmp_path: Path) -> None:
+    users.need_root()
+    scratch.let_others_in(tmp_path)
+    for name, mode in (("open", 0o755), ("locked", 0o700)):
+        write(tmp_path / name / "a.dump", size=100, age=2 * HOUR)
+        write(tmp_path / name / "b.dump", size=100, age=3 * HOUR)
+        (tmp_path / name).chmod(mode)
+    path = f"{tmp_path}/*/*.dump"
+    could: list[dict[str, Any]] = [{"max_count": 3}, {"total_max_size": 300}, {"min_age": HOUR}, {"min_size": 10}]
+    could += [{"max_size": 200}, {"shrink_warn": 50}]
+    cannot: list[dict[str, Any]] = [{}, {"min_count": 2}, {"max_age": 99 * 365 * 24 * HOUR}]
+    unknown = ["unknown", f"{tmp_path}/locked: permission denied"]
+    assert as_nobody(*({"path": path, **limits} for limits in could)) == [unknown] * len(could)
+    assert as_nobody(*({"path": path, **limits} for limits in cannot)) == [["healthy", None]] * len(cannot)
+    (sure,) = as_nobody({"path": path, "max_count": 1})
+    assert sure == ["unhealthy", "2 files (limit 1)"]
+
+
 @contextmanager
 def unserved(folder: Path) -> Iterator[Callable[[], None]]:
     """A mounted file system in user space that never answers: a FUSE device that nobody serves. What is given ends it:

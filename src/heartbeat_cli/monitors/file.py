@@ -3,7 +3,8 @@
 healthy    there is one, and every limit holds
 degraded   the newest is much smaller than the one before it (`shrink_warn`)
 unhealthy  there is none, or fewer than `min_count`; another limit is broken
-unknown    a folder may not be read, there is too much to look through, or the disk or mount does not answer
+unknown    a folder may not be read, and what is in it could decide; there is too much to look through; or the disk or
+           mount does not answer
 
 Without any limit the file only has to exist. `path` may be a glob; age and size are those of the newest match. No file
 is opened, so the files may belong to anybody. A file that was written less than `settle` seconds ago may not be
@@ -96,7 +97,8 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
     files.sort(key=lambda pair: (pair[0], -pair[1].modified, pair[1].path))
     seen = [Seen(_name(one.path), float(one.size), old) for old, one in files]
     findings = file_limits.judge(_limits(settings), seen, one_line(settings.path, 120))
-    if found.unread and not any(one.sure for one in findings) and (findings or not seen):
+    unsure = findings or not seen or file_limits.may_hide(_limits(settings))
+    if found.unread and unsure and not any(one.sure for one in findings):
         raise Unobservable(_unread(found.unread))
     note, memory = _future(found.files, context)
     status: Status = "healthy"

@@ -69,6 +69,13 @@ def judge(limits: Limits, files: Sequence[Seen], path: str) -> list[Finding]:
     return sorted((one for one in found if one is not None), key=lambda one: not one.critical)
 
 
+def may_hide(limits: Limits) -> bool:
+    """Whether another file, which could not be read, may break a limit that holds of all that were seen. It may not
+    make them too few, or the newest too old."""
+    of_newest = limits.min_age, limits.min_size, limits.max_size, limits.shrink_warn
+    return limits.max_count is not None or any(of_newest) or bool(limits.total_max_size)
+
+
 def _count(limits: Limits, files: Sequence[Seen], path: str) -> Finding | None:
     number = len(files)
     if number < limits.min_count:
