@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from heartbeat_cli.plugin_host.host import Host
 
 PACKAGES = ("monitors", "actions", "channels")
+_hosts: "dict[tuple[str, str], Host]" = {}  # the processes of plug-ins, by package and kind
 
 
 @cache  # a configuration of a thousand components asks a thousand times; likewise below
@@ -73,18 +74,19 @@ def begin(package: str, wanted: Iterable[str]) -> None:
             _host(package, kind)
 
 
-@cache
 def _host(package: str, kind: str) -> "Host":
-    from heartbeat_cli.plugin_host.host import Host
-    from heartbeat_cli.plugin_host.installed import installed as search
+    if (package, kind) not in _hosts:
+        from heartbeat_cli.plugin_host.host import Host
+        from heartbeat_cli.plugin_host.installed import installed as search
 
-    return Host(search(package)[kind][0])
+        _hosts[package, kind] = Host(search(package)[kind][0])
+    return _hosts[package, kind]
 
 
 def own_words(kind: str) -> tuple[str, Sequence[str]]:
     """What a plug-in says of a fault of its kind of component: what it means, and what a person should do; nothing for
-    a kind that is built in, or not installed here."""
-    if kind in kinds("monitors") or not is_kind("monitors", kind):
+    a kind that is built in, or that the configuration does not name: a row of another host has no plug-in imported."""
+    if ("monitors", kind) not in _hosts:
         return "", ()
     module = load("monitors", kind)
     return getattr(module, "DESCRIPTION", ""), getattr(module, "ADVICE", ())

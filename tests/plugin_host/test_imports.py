@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli.config.ladders import StepKeys
+from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.plugin_host.contract import TAKEN
+from heartbeat_cli.store.outbox import alerts
+from heartbeat_cli.store.sql.database import connect
 from tests.parts.plugins import HEAD, Packages
 
 PROBE = 'def probe(settings, context):\n    return Reading("healthy")\n'
@@ -116,3 +119,28 @@ def test_a_built_in_kind_is_never_a_plug_ins(tmp_path: Path) -> None:
 
 def test_the_keys_that_no_plug_in_may_have_are_those_of_every_step() -> None:
     assert TAKEN["actions"] == {"action", *StepKeys._fields}
+
+
+def test_no_row_of_the_store_has_a_plug_in_imported_that_the_configuration_does_not_name(tmp_path: Path) -> None:
+    """Another host of a shared store may not choose what code runs here."""
+    packages = Packages(tmp_path / "site")
+    mark = tmp_path / "imported"
+    words = "DESCRIPTION = 'This is odd.'\nADVICE = ('Look at it.',)\n"
+    packages.add("odds", monitors_odd=HEAD + PROBE + words + f"open({str(mark)!r}, 'w').close()\n")
+    text = f'[heartbeat]\nstore = "sqlite:///{tmp_path}/s.db"\nstate_dir = "state"\nobserver = "me"\n'
+    text += f'[components.other]\nkind = "command"\ncommand = ["true"]\n[channels.log]\nkind = "file"\npath = "{tmp_path}/log"\n'
+    (tmp_path / "heartbeat.toml").write_text(text)
+    assert packages.heartbeat(tmp_path, "run").code == 0
+
+    def announced(id_: str) -> str:
+        db = connect(f"sqlite:///{tmp_path}/s.db", 5)
+        details = {"kind": "odd", "cause": "why"}
+        alert = Alert(id_, "odd_down", "high", "x is down", "x", time.time(), id_, "why", details)
+        alerts.add(db, alert, ["log"], time.time())
+        db.close()
+        assert packages.heartbeat(tmp_path, "run").code == 0
+        return (tmp_path / "log").read_text().splitlines()[-1]
+
+    assert "x is down" in (said := announced("x@1")) and "This is odd." not in said and not mark.exists()
+    (tmp_path / "heartbeat.toml").write_text(text + '[components.it]\nkind = "odd"\n')
+    assert "This is odd." in announced("x@2") and mark.exists()
