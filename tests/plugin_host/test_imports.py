@@ -128,7 +128,8 @@ def test_no_row_of_the_store_has_a_plug_in_imported_that_the_configuration_does_
     words = "DESCRIPTION = 'This is odd.'\nADVICE = ('Look at it.',)\n"
     packages.add("odds", monitors_odd=HEAD + PROBE + words + f"open({str(mark)!r}, 'w').close()\n")
     text = f'[heartbeat]\nstore = "sqlite:///{tmp_path}/s.db"\nstate_dir = "state"\nobserver = "me"\n'
-    text += f'[components.other]\nkind = "command"\ncommand = ["true"]\n[channels.log]\nkind = "file"\npath = "{tmp_path}/log"\n'
+    text += '[components.other]\nkind = "command"\ncommand = ["true"]\n'
+    text += f'[channels.log]\nkind = "file"\npath = "{tmp_path}/log"\n'
     (tmp_path / "heartbeat.toml").write_text(text)
     assert packages.heartbeat(tmp_path, "run").code == 0
 

@@ -6,7 +6,6 @@ What is printed is discarded. Calls are killed when heartbeat says so, at the la
 """
 
 import importlib
-import importlib.util
 import os
 import resource
 import select
@@ -17,8 +16,7 @@ from contextlib import suppress
 from types import ModuleType
 from typing import Any, NoReturn
 
-from heartbeat_cli.plugin_host import calls, contract, frames
-from heartbeat_cli.system import trusted
+from heartbeat_cli.plugin_host import calls, contract, frames, strangers
 
 CONTROL = 3
 _MEMORY = 536_870_912  # bytes of data that a plug-in may have
@@ -59,10 +57,9 @@ def _described(control: socket.socket, hello: dict[str, Any]) -> ModuleType | No
     """The plug-in's module, once heartbeat knows what it has; None where it cannot be used."""
     module, said = None, dict[str, Any]()
     try:
-        said = _stranger(hello["module"])
-        if not said:
-            module = importlib.import_module(hello["module"])
-            said = {"gave": contract.description(hello["room"], module)}
+        sys.meta_path.insert(0, strangers.Judge())
+        module = importlib.import_module(hello["module"])
+        said = {"gave": contract.description(hello["room"], module)}
     except contract.Breach as error:
         said = {"breach": str(error)}
     except BaseException as error:
@@ -70,16 +67,6 @@ def _described(control: socket.socket, hello: dict[str, Any]) -> ModuleType | No
     with suppress(OSError):
         frames.send(control, said)
     return module if "gave" in said else None
-
-
-def _stranger(name: str) -> dict[str, Any]:
-    """Why a module must not be imported: another user may have written it. Empty where it may."""
-    spec = importlib.util.find_spec(name.partition(".")[0])
-    places = [*(spec.submodule_search_locations or ()), spec.origin] if spec is not None else []
-    for place in places:
-        if place and os.path.isabs(place) and (why := trusted.why_not(place)):
-            return {"breach": why}
-    return {}
 
 
 class _Server:
