@@ -39,6 +39,8 @@ def main(args: list[str] | None = None) -> NoReturn:
                 stream.flush()
         except OSError:
             _discard(number)
+    if (plugins := sys.modules.get("heartbeat_cli.plugins")) is not None:  # not every verb has to do with kinds
+        plugins.end()
     # Everything is written and closed. Python's own exit, which frees every object, would take a sixth of a pass.
     os._exit(code)
 

@@ -83,6 +83,14 @@ def _host(package: str, kind: str) -> "Host":
     return _hosts[package, kind]
 
 
+def end() -> None:
+    """End the processes of all plug-ins."""
+    for host in _hosts.values():
+        host.hang_up()
+    for host in _hosts.values():
+        host.close()
+
+
 def own_words(kind: str) -> tuple[str, Sequence[str]]:
     """What a plug-in says of a fault of its kind of component: what it means, and what a person should do; nothing for
     a kind that is built in, or that the configuration does not name: a row of another host has no plug-in imported."""

@@ -162,6 +162,7 @@ def test_settings_that_are_judged_for_ever_hold_nobody_for_long(tmp_path: Path) 
     begun = time.monotonic()
     said = packages.heartbeat(tmp_path, "config", "check").err.splitlines()
     assert time.monotonic() - begun < 20, "a second for each"
-    first, then = said
-    assert re.search(r"it did not end within 1 s and was killed \([45] components\)$", first)
-    assert re.search(r"it did not judge the settings of all components within 5 s \(1[56] components\)$", then)
+    *first, then = said  # on a busy machine less than a second is left for the last one that is asked
+    assert re.search(r"it did not end within 1 s and was killed \([345] components\)$", first[0])
+    assert all("and was killed" in line for line in first) and len(first) <= 2
+    assert re.search(r"it did not judge the settings of all components within 5 s \(1[567] components\)$", then)

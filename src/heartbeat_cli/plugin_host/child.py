@@ -2,7 +2,8 @@
 
 It imports the plug-in once, describes it, and then forks for each call. So a call that hangs, ends the process, fills
 the memory, leaves threads behind or crashes the interpreter costs that call alone, and an import is paid for once.
-What is printed is discarded. Calls are killed when heartbeat says so, at the latest when heartbeat has ended.
+What is printed is discarded. Calls are killed when heartbeat says so, at the latest when heartbeat has ended. What
+cannot be noticed here, because a thread of the plug-in keeps the interpreter's lock, `guard.py` does.
 """
 
 import importlib
@@ -16,7 +17,7 @@ from contextlib import suppress
 from types import ModuleType
 from typing import Any, NoReturn
 
-from heartbeat_cli.plugin_host import calls, contract, frames, strangers
+from heartbeat_cli.plugin_host import calls, contract, frames, guard, strangers
 
 CONTROL = 3
 _MEMORY = 536_870_912  # bytes of data that a plug-in may have
@@ -30,7 +31,9 @@ def main() -> None:
     hello = frames.receive(control)
     if hello is None:
         return
-    _detach(hello["room"])
+    os.setsid()  # Ctrl-C at a terminal is heartbeat's alone
+    guard.fork(control)
+    _bound(hello["room"])
     sys.path[:] = hello["path"]
     module = _described(control, hello)
     if module is not None:
@@ -38,10 +41,8 @@ def main() -> None:
     os._exit(0)  # whatever threads and handlers the plug-in has
 
 
-def _detach(room: str) -> None:
-    """A session of its own, so that Ctrl-C at a terminal is heartbeat's alone, and bounds. What an action starts
-    inherits these, so that it has none."""
-    os.setsid()
+def _bound(room: str) -> None:
+    """Set bounds. What an action starts inherits these, so that it has none."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     if room == "actions":
         return
@@ -104,20 +105,22 @@ class _Server:
         return True
 
     def _fork(self, link: int) -> None:
+        server = os.getpid()
         try:
             pid = os.fork()
         except OSError:  # no process is left: whoever called finds the socket closed
             os.close(link)
             return
         if pid == 0:
-            self._call(link)
+            self._call(link, server)
         with suppress(OSError):
             os.setpgid(pid, pid)  # here, too: it must have its group before it can be killed
         self._running.add(pid)
         os.close(link)
 
-    def _call(self, number: int) -> NoReturn:
+    def _call(self, number: int, server: int) -> NoReturn:
         try:
+            guard.end_with(server)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             with suppress(OSError):

@@ -6,6 +6,7 @@ a crash, `os._exit` or a memory that is full would end the pass. `child.py` is t
 """
 
 import os
+import signal
 import socket
 import sys
 import threading
@@ -21,6 +22,8 @@ from heartbeat_cli.plugin_host.installed import Plugin
 from heartbeat_cli.system import process, trusted
 
 IMPORT = 3.0  # seconds a plug-in may take to be imported, Python's start included
+_HANGS = 2.0  # seconds without a fork for a call, after which the process counts as hung
+_END = 2.0  # seconds for the process to end
 _KEPT = ("PYTHONPATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "LD_LIBRARY_PATH")
 
 
@@ -38,6 +41,7 @@ class Host:
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
         self._pid = 0
+        self._hung = False
         self._said: Any = None
         if why := trusted.why_not(plugin.place):
             self._said = {"breach": why}
@@ -65,7 +69,7 @@ class Host:
             if self._said is None and self._control is not None:
                 self._said = self._awaited(self._control)
                 if "gave" not in self._said:
-                    self.close()
+                    self._close()
         match self._said:
             case {"gave": dict(found)}:
                 return found
@@ -91,9 +95,13 @@ class Host:
         with ours:
             try:
                 self._order(0, theirs)
+                ours.settimeout(max(0.001, until - time.monotonic()))
                 frames.send(ours, {"call": name, "timeout": timeout, **asked})
                 said = self._answer(ours, until, timeout)
             except (OSError, ValueError, TypeError) as error:
+                if self._hung:
+                    text = Text("its process takes no calls any more, and was ended")
+                    raise PluginError(named(self.plugin, text), unsure=True) from None
                 text = Text("it gave no answer that can be read: {error}", error=f"{type(error).__name__}: {error}")
                 raise PluginError(named(self.plugin, text), unsure=True) from None
         match said:
@@ -115,6 +123,9 @@ class Host:
         except TimeoutError:
             if isinstance(pid, int):
                 self._order(pid)
+            elif timeout >= _HANGS:
+                self._hung = True  # a thread of the plug-in keeps the interpreter's lock: no call would be begun
+                self.close()
             text = Text("it did not end within {span} and was killed", span=duration(timeout))
             raise PluginError(named(self.plugin, text), unsure=True) from None
 
@@ -126,16 +137,39 @@ class Host:
             self._control.settimeout(1.0)
             with link or nullcontext():
                 handed = [link.fileno()] if link is not None else []
-                socket.send_fds(self._control, [number.to_bytes(8, "big")], handed)
+                try:
+                    socket.send_fds(self._control, [number.to_bytes(8, "big")], handed)
+                except TimeoutError:
+                    self._hung = True
+                    self._close()
+                    raise
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, and what it has begun."""
+        if self._lock.acquire(timeout=_END):  # else it ends once this process has
+            try:
+                self._close()
+            finally:
+                self._lock.release()
+
+    def hang_up(self) -> None:
+        """Have the process end, without waiting for that."""
         if self._control is not None:
-            self._control.close()
-            self._control = None
             with suppress(OSError):
-                os.kill(self._pid, 9)
-                os.waitpid(self._pid, 0)
+                self._control.shutdown(socket.SHUT_RDWR)
+
+    def _close(self) -> None:
+        if self._control is None:
+            return
+        self._control.close()
+        self._control, until = None, time.monotonic() + _END
+        with suppress(OSError):
+            while os.waitpid(self._pid, os.WNOHANG) == (0, 0):
+                if time.monotonic() > until:
+                    os.kill(self._pid, signal.SIGKILL)
+                    os.waitpid(self._pid, 0)
+                    return
+                time.sleep(0.002)
 
 
 def _environment() -> dict[str, str]:
