@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from heartbeat_cli.store.sql.database import connect
 from tests.parts.http import healthy_server
 from tests.parts.plugins import HEAD, Packages
 
@@ -64,7 +65,9 @@ def figure(settings, context):
 def label(settings, context):
     return Reading("healthy", metrics=(Metric("two words", 1.0),))
 def huge(settings, context):
-    return Reading("unhealthy", error="x" * 5_000_000)
+    return Reading("unhealthy", memory={"all": "x" * 5_000_000})
+def verbose(settings, context):
+    return Reading("unhealthy", error="x" * 5_000_000, evidence={"said": "y" * 5_000_000})
 def long(settings, context):
     return Reading("unhealthy", error="x" * 50_000, evidence={"said": "\\x1b[31m" + "y" * 100_000})
 def remembers(settings, context):
@@ -139,7 +142,7 @@ def figures(row: dict[str, Any]) -> dict[str, float]:
 
 
 def test_what_is_right_counts(moody: Packages, tmp_path: Path) -> None:
-    configured(tmp_path, "well", "cannot", "threads", "figure", "long")
+    configured(tmp_path, "well", "cannot", "threads", "figure", "long", "verbose")
     first, second = rows(tmp_path, moody), rows(tmp_path, moody)
     assert (first["well"]["status"], first["well"]["response_time"]) == ("healthy", 0.25)
     assert [figures(row["well"]) for row in (first, second)] == [{"rounds": 1.0}, {"rounds": 2.0}]
@@ -147,7 +150,62 @@ def test_what_is_right_counts(moody: Packages, tmp_path: Path) -> None:
     assert first["threads"]["status"] == "healthy"
     assert first["figure"]["response_time"] is None
     assert figures(first["figure"]) == {"b": 1.0}
-    assert first["long"]["error"] == "x" * 299 + "…"
+    assert first["long"]["error"] == first["verbose"]["error"] == "x" * 299 + "…"
+    assert first["verbose"]["status"] == "unhealthy"
+
+
+BATCH = (
+    HEAD
+    + """
+def probe_all(pairs):
+    return [one(settings.how, context) for settings, context in pairs]
+def one(how, context):
+    if how == "evidence":
+        return Reading("unhealthy", error="e" * 2_000_000, evidence={"body": chr(0x1f600) * 1_100_000})
+    if how == "memory":
+        return Reading("healthy", memory={"all": "x" * 1_100_000})
+    if how == "remembers":
+        return Reading("healthy", memory={"n": len(context.memory), "all": "x" * 60_000})
+    return {"nothing": None, "odd": Reading("healthy", memory={"it": object()})}.get(how, Reading(how))
+"""
+)
+
+
+def test_one_of_many_at_once_costs_the_others_nothing(tmp_path: Path) -> None:
+    packages = Packages(tmp_path / "site")
+    packages.add("two", monitors_batch=BATCH)
+    hows = ["healthy", "unhealthy", "evidence", "memory", "nothing", "odd", *["remembers"] * 25]
+    parts = [f'[components."{n}-{how}"]\nkind = "batch"\nhow = "{how}"\n' for n, how in enumerate(hows)]
+    (tmp_path / "heartbeat.toml").write_text(CONFIG.format(tmp_path) + "".join(parts))
+    for _ in range(2):  # the second time all that they remember goes there, too: more than a message may hold
+        found = {id_.partition("-")[2]: row for id_, row in rows(tmp_path, packages).items()}
+        said = {how: (row["status"], (row["error"] or "").partition("): ")[2]) for how, row in found.items()}
+        assert said == {
+            "healthy": ("healthy", ""),
+            "unhealthy": ("unhealthy", ""),
+            "evidence": ("unhealthy", ""),
+            "memory": ("unknown", "it gave what cannot be passed on: it has more than 524288 bytes"),
+            "nothing": ("unknown", "it gave NoneType instead of a Reading"),
+            "odd": ("unknown", "it gave what cannot be passed on: object is no plain value"),
+            "remembers": ("healthy", ""),
+        }
+
+
+def test_what_others_wrote_into_the_store_for_one_costs_the_others_nothing(tmp_path: Path) -> None:
+    packages = Packages(tmp_path / "site")
+    packages.add("two", monitors_batch=BATCH)
+    parts = [f'[components.{how}]\nkind = "batch"\nhow = "{how}"\n' for how in ("healthy", "remembers")]
+    (tmp_path / "heartbeat.toml").write_text(CONFIG.format(tmp_path) + "".join(parts))
+    rows(tmp_path, packages)
+    db = connect(f"sqlite:///{tmp_path}/state/heartbeat.db", 5)
+    memory = json.dumps({"x": "y" * 1_100_000})
+    assert db.run("UPDATE heartbeat_looks SET memory = ? WHERE component LIKE 'rem%'", (memory,)) == 1
+    db.close()
+    found = rows(tmp_path, packages)
+    assert found["healthy"]["status"] == "healthy"
+    assert found["remembers"]["error"] == (
+        "plug-in batch (two 1.0): it cannot be asked about that: it has more than 1048576 bytes"
+    )
 
 
 def test_many_at_once_and_an_exchange(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from heartbeat_cli.domain.recovery.outcome import Outcome, Right
 from heartbeat_cli.errors import DeliveryError, Unobservable
 from heartbeat_cli.plugin_host import shapes
 
-_LONG = 2_000  # characters of what an exception says
+_LONG = 2_000  # characters of what an exception or a reading says: more is shown nowhere
 
 
 def answer(module: ModuleType, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,17 +64,30 @@ def _probe(module: ModuleType, asked: Mapping[str, Any]) -> list[Any]:
 
 
 def _probe_all(module: ModuleType, asked: Mapping[str, Any]) -> list[Any]:
+    """The readings of all; what is no Reading costs its own component."""
     every = [(_settings(module, settings), _context(context)) for settings, context in asked["pairs"]]
     found = list(module.probe_all(every))
     if len(found) != len(every):
         raise ValueError(f"probe_all gave {len(found)} readings for {len(every)} components")
-    return [_reading(one) for one in found]
+    return [_reading(one) if isinstance(one, Reading) else {"raised": _no_reading(one)} for one in found]
 
 
 def _reading(value: Any) -> list[Any]:
+    """A reading as data, with texts that are no longer than what is shown: a target may have given them."""
     if not isinstance(value, Reading):
-        raise TypeError(f"it gave {type(value).__name__} instead of a Reading")
-    return [*value]
+        raise TypeError(_no_reading(value))
+    if isinstance(value.evidence, Mapping):
+        value = value._replace(evidence={key: _cut(text) for key, text in value.evidence.items()})
+    return [*value._replace(error=_cut(value.error))]
+
+
+def _no_reading(value: Any) -> str:
+    return f"it gave {type(value).__name__} instead of a Reading"
+
+
+def _cut(text: Any) -> Any:
+    """The "…" says that there was more: half of a secret is known by that."""
+    return f"{text[: _LONG - 1]}…" if isinstance(text, str) and len(text) > _LONG else text
 
 
 def _exchanged(module: ModuleType, settings: Any, context: CheckContext) -> Reading:

@@ -21,6 +21,7 @@ from heartbeat_cli.plugin_host import calls, contract, frames, guard, strangers
 
 CONTROL = 3
 _MEMORY = 536_870_912  # bytes of data that a plug-in may have
+_PART, _ALL = 524_288, 67_108_864  # bytes of the reading of one of many components, and of all
 _SLACK = 2.0  # seconds after its time at which a call ends by itself, should nobody be there to end it
 
 
@@ -131,11 +132,9 @@ class _Server:
                 asked = frames.receive(link)
                 signal.setitimer(signal.ITIMER_REAL, asked["timeout"] + _SLACK)
                 frames.send(link, os.getpid())
-                said = calls.answer(self._module, asked)
-                try:
-                    frames.send(link, said)
-                except (ValueError, TypeError) as error:
-                    frames.send(link, {"raised": f"it gave what cannot be passed on: {error}"})
+                if "parts" in asked:
+                    asked["pairs"] = [frames.receive(link) for _ in range(asked["parts"])]
+                _answer(link, calls.answer(self._module, asked), asked)
         finally:
             os._exit(0)
 
@@ -147,6 +146,26 @@ class _Server:
                 _kill(pid)
             os.waitpid(pid, 0)
             self._running.discard(pid)
+
+
+def _answer(link: socket.socket, said: dict[str, Any], asked: dict[str, Any]) -> None:
+    """Send an answer: that for many components in parts, so that one that is too long costs its own component."""
+    if "parts" not in asked or "gave" not in said:
+        link.sendall(_packed(said, frames.MOST))
+        return
+    frames.send(link, {"parts": len(said["gave"])})
+    left = _ALL
+    for part in said["gave"]:
+        data = _packed(part, min(_PART, left))
+        left = max(0, left - len(data))
+        link.sendall(data)
+
+
+def _packed(said: Any, most: int) -> bytes:
+    try:
+        return frames.packed(said, most)
+    except (ValueError, TypeError) as error:
+        return frames.packed({"raised": f"it gave what cannot be passed on: {error}"})
 
 
 def _kill(pid: int) -> None:

@@ -17,11 +17,16 @@ class TooLong(ValueError):
 
 
 def send(link: socket.socket, value: Any) -> None:
-    """Send one message; raises OSError, ValueError or TypeError for what JSON cannot hold, TooLong."""
+    """Send one message. Raises OSError, and as `packed` does."""
+    link.sendall(packed(value))
+
+
+def packed(value: Any, most: int = MOST) -> bytes:
+    """One message as it is sent. Raises ValueError or TypeError for what JSON cannot hold, TooLong."""
     data = json.dumps(value, default=_plain).encode()
-    if len(data) > MOST:
-        raise TooLong(f"it has more than {MOST} bytes")
-    link.sendall(len(data).to_bytes(_HEAD, "big") + data)
+    if len(data) > most:
+        raise TooLong(f"it has more than {most} bytes")
+    return len(data).to_bytes(_HEAD, "big") + data
 
 
 def receive(link: socket.socket, until: float | None = None) -> Any:

@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from typing import Any
 
@@ -87,9 +88,13 @@ class Host:
         except (OSError, ValueError):
             return {}
 
-    def call(self, name: str, timeout: float, **asked: Any) -> Any:
+    def call(self, name: str, timeout: float, parts: Sequence[bytes] | None = None, **asked: Any) -> Any:
         """What a function of it gives, as data. Raises PluginError, or Unobservable as the plug-in raised it; what is
-        not over in time is killed. `{"undelivered": …}` stands for its DeliveryError."""
+        not over in time is killed. `{"undelivered": …}` stands for its DeliveryError. Where it is asked about many
+        components at once, `parts` are what is sent of each (`frames.packed`), and a list has what it gave of each, or
+        `{"raised": …}`."""
+        if parts is not None:
+            asked["parts"] = len(parts)
         until = time.monotonic() + timeout
         ours, theirs = socket.socketpair()
         with ours:
@@ -97,6 +102,8 @@ class Host:
                 self._order(0, theirs)
                 ours.settimeout(max(0.001, until - time.monotonic()))
                 frames.send(ours, {"call": name, "timeout": timeout, **asked})
+                for part in parts or ():
+                    ours.sendall(part)
                 said = self._answer(ours, until, timeout)
             except (OSError, ValueError, TypeError) as error:
                 if self._hung:
@@ -119,7 +126,11 @@ class Host:
         pid = None
         try:
             pid = frames.receive(link, until)
-            return None if pid is None else frames.receive(link, until)
+            said = None if pid is None else frames.receive(link, until)
+            match said:
+                case {"parts": int(number)}:
+                    return {"gave": [frames.receive(link, until) for _ in range(number)]}
+            return said
         except TimeoutError:
             if isinstance(pid, int):
                 self._order(pid)

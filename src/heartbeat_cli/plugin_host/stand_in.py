@@ -17,7 +17,7 @@ from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import DeliveryError, PluginError, Unobservable
-from heartbeat_cli.plugin_host import shapes, values
+from heartbeat_cli.plugin_host import frames, shapes, values
 from heartbeat_cli.plugin_host.host import Host, named
 from heartbeat_cli.plugin_host.installed import Plugin
 
@@ -103,14 +103,24 @@ class _Caller:
             raise Unobservable(named(self._host.plugin, str(error))) from None
 
     def _probe_all(self, pairs: Sequence[tuple[Any, CheckContext]]) -> list[Reading]:
-        asked = {"pairs": [(shapes.plain(settings), _context(context)) for settings, context in pairs]}
-        timeout = max(context.timeout for _, context in pairs)
-        found = self._observed("probe_all", timeout, asked)
-        return [self._judged(one, context) for one, (_, context) in zip(found, pairs, strict=True)]
+        """A reading of each; what is wrong with it, or too long on the way there, costs its own component."""
+        parts: dict[int, bytes] = {}
+        said: dict[int, Any] = {}
+        for place, (settings, context) in enumerate(pairs):
+            try:
+                parts[place] = frames.packed((shapes.plain(settings), _context(context)))
+            except (ValueError, TypeError) as error:
+                said[place] = {"raised": Text("it cannot be asked about that: {error}", error=str(error))}
+        if parts:
+            timeout = max(context.timeout for _, context in pairs)
+            said |= zip(parts, self._observed("probe_all", timeout, {"parts": [*parts.values()]}), strict=True)
+        return [self._judged(said[place], context) for place, (_, context) in enumerate(pairs)]
 
     def _judged(self, data: Any, context: CheckContext) -> Reading:
-        """One of many readings: what is wrong with it costs its own component."""
         try:
+            match data:
+                case {"raised": str(why)}:
+                    raise values.Nonsense(why)
             return values.reading(data)
         except values.Nonsense as error:
             return unknown(named(self._host.plugin, str(error)), context.memory)
