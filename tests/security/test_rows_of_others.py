@@ -212,3 +212,27 @@ def test_a_value_that_unfolds_takes_no_memory() -> None:
     finally:
         tracemalloc.stop()
     assert understood(json.dumps(["x" * 50] * 100_000), len) == 100_000
+
+
+def test_words_that_others_write_make_no_series(store_url: str, tmp_path: Path) -> None:  # noqa: F811
+    """Each type of alert, severity, channel and state is a label of the Prometheus file."""
+    (tmp_path / "heartbeat.toml").write_text(
+        f'[heartbeat]\nstore = "{store_url}"\nstate_dir = "{tmp_path}/state"\nobserver = "me"\n'
+        '[components.bad]\nkind = "command"\ncommand = ["false"]\nfail_threshold = 1\nexit_codes = "plain"\n'
+        f'[channels.log]\nkind = "file"\npath = "{tmp_path}/log"\n'
+    )
+    assert heartbeat(tmp_path, "run").code == 0
+    before = heartbeat(tmp_path, "metrics").out
+    db = connect(store_url, 5)
+    for n in range(300):
+        severity = "low" if n % 2 else f"s{n}"
+        alert = Alert(f"x{n}", f"t{n}", severity, "t", "c", 1e9, None, "why")  # type: ignore[arg-type]
+        alerts.add(db, alert, [f"c{n}"], 1e9)
+    db.run("UPDATE heartbeat_outbox SET state = alert_id WHERE channel LIKE 'c1%'")
+    db.close()
+    after = heartbeat(tmp_path, "metrics").out
+    assert 'heartbeat_alerts_total{severity="low",type="other"} 150.0' in after
+    assert 'heartbeat_alerts_total{severity="other",type="other"} 150.0' in after
+    assert 'heartbeat_alerts_total{severity="high",type="command_down"} 1.0' in after
+    assert 'heartbeat_notifications_total{channel="log",state="sent"} 1.0' in after
+    assert len(after.splitlines()) <= len(before.splitlines()) + 10

@@ -8,14 +8,15 @@ collector refuse the whole file.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from prometheus_client import Metric as Exposed
 from prometheus_client import generate_latest
 from prometheus_client.registry import Collector
 
-from heartbeat_cli import __version__
+from heartbeat_cli import __version__, plugins
 from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.alerting.alert import FAMILIES, SOUNDLESS
 from heartbeat_cli.domain.checking.result import STATUSES, Metric
 from heartbeat_cli.domain.component import SEVERITIES, Component
 from heartbeat_cli.domain.detection.fault_detection import State
@@ -25,9 +26,13 @@ from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.reporting.board import LastPass
 from heartbeat_cli.domain.reporting.figures import Figures
 from heartbeat_cli.redact import redact
+from heartbeat_cli.views.words import TITLES
 
+_SENDING = ("waiting", "sent", "printed", "failed", "handed_over")
+_TYPES = {*TITLES, *SOUNDLESS, "report", "test", "button"}  # of alerts, beside those that begin with a kind
 STATES = ("healthy", "suspect", "fault", "recovering", "unknown", "unobserved")
 _INVALID = re.compile(r"[^a-zA-Z0-9_]")
+_OTHER = "other"
 _LABEL = 120  # characters of a label value
 
 Labels = tuple[tuple[str, str], ...]
@@ -56,7 +61,7 @@ class _Collected(Collector):
 def text(figures: Figures, config: Config) -> str:
     """The whole exposition."""
     families = [
-        *_own(figures),
+        *_own(figures, config),
         *_components(figures, config.components),
         *_metrics(figures.metrics, config.components),
     ]
@@ -64,12 +69,15 @@ def text(figures: Figures, config: Config) -> str:
     return generate_latest(_Collected(exposed)).decode()
 
 
-def _own(figures: Figures) -> list[Family]:
-    """What heartbeat says of itself."""
+def _own(figures: Figures, config: Config) -> list[Family]:
+    """What heartbeat says of itself. Rows of other hosts make no series by other words than there are."""
+    channels, alerts = {*config.channels}, _known(figures.alerts, _alert_types(config), SEVERITIES)
     incidents = Counter(one.severity for one in figures.incidents)
     needing = sum(one.needs_person for one in figures.incidents)
     waiting, ended = (
-        {key: count for key, count in figures.notifications.items() if (key[1] == "waiting") is still}
+        _known(
+            {key: n for key, n in figures.notifications.items() if (key[1] == "waiting") is still}, channels, _SENDING
+        )
         for still in (True, False)
     )
     outcomes: Counter[str] = Counter()
@@ -82,12 +90,27 @@ def _own(figures: Figures) -> list[Family]:
         _gauge("looks_last_hour", "Checks of the last hour.", _by("status", STATUSES, figures.looks)),
         _gauge("incidents_open", "Open incidents.", _by("severity", SEVERITIES, incidents)),
         _gauge("incidents_needing_person", "Open incidents that recovery could not end.", [((), needing)]),
-        _counter("alerts_total", "Alerts raised.", _pairs(figures.alerts, "type", "severity")),
+        _counter("alerts_total", "Alerts raised.", _pairs(alerts, "type", "severity")),
         _gauge("notifications_waiting", "Notifications not delivered yet.", _pairs(waiting, "channel", "state")),
         _counter("notifications_total", "Notifications sent, printed or given up.", _pairs(ended, "channel", "state")),
         _counter("recoveries_total", "Recovery attempts, and what held one back.", _by("outcome", OUTCOMES, outcomes)),
         _counter("recoveries_verified_total", "Attempts after which the check passed again.", [((), verified)]),
     ]
+
+
+def _alert_types(config: Config) -> set[str]:
+    kinds = {*plugins.kinds("monitors"), *(one.kind for one in config.components.values())}
+    return _TYPES | {f"{kind}_{one}" for kind in kinds for one in FAMILIES}
+
+
+def _known(
+    counts: Mapping[tuple[str, str], int], firsts: Container[str], seconds: Container[str]
+) -> Counter[tuple[str, str]]:
+    """The counts by words that are known; by `other` for all others."""
+    found: Counter[tuple[str, str]] = Counter()
+    for (first, second), count in counts.items():
+        found[first if first in firsts else _OTHER, second if second in seconds else _OTHER] += count
+    return found
 
 
 def _last_pass(last: LastPass | None) -> list[Family]:

@@ -28,7 +28,7 @@ _OVER = (
     "unconfirmed_ended",
     "observed_again",
 )
-_FAMILIES = ("down", "slow", "degraded", "unobserved")
+FAMILIES = ("down", "slow", "degraded", "unobserved")
 _OF_FAULT = ("reminder", "escalated", "recovery_failed", "recovery_denied", "recovery_held")  # besides `<kind>_down`
 
 
@@ -103,7 +103,7 @@ def family(type_: str) -> str:
     if type_ in _OVER:
         return "over"
     tail = type_.rpartition("_")[2]
-    return tail if tail in _FAMILIES else ""
+    return tail if tail in FAMILIES else ""
 
 
 def is_about_fault(alert: Alert) -> bool:
