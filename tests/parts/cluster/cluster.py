@@ -1,0 +1,286 @@
+"""The cluster itself: what of it runs, who leads, and what can become of it."""
+
+import json
+import shutil
+import signal
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import psutil
+import psycopg2
+
+from tests.parts.cluster import configuration
+from tests.parts.cluster.network import Network, Way
+from tests.parts.cluster.processes import Program
+from tests.parts.postgres import _folder, execute, free_port
+
+NODES, MEMBERS = ("node1", "node2", "node3"), ("etcd1", "etcd2", "etcd3")
+_PATIENCE = 120.0  # seconds; a failover takes some seven
+
+
+class Node(NamedTuple):
+    """A host of the cluster: its program, its ports, and the ways that join it to the others."""
+
+    name: str
+    folder: Path
+    patroni: Program
+    rest: int
+    server: int
+    ways: tuple[Way, ...]  # to etcd, and of the others to its REST API and its server
+
+    def postmaster(self) -> psutil.Process | None:
+        with suppress(OSError, ValueError, IndexError, psutil.NoSuchProcess):
+            return psutil.Process(int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0]))
+        return None
+
+    def servers(self) -> list[psutil.Process]:
+        """All processes of its PostgreSQL."""
+        found = self.postmaster()
+        with suppress(psutil.NoSuchProcess):
+            return [found, *found.children(recursive=True)] if found else []
+        return []
+
+
+class Cluster:
+    """A context manager. `leader_port` is HAProxy's way to the leader, `pooled_port` that through PgBouncer."""
+
+    def __init__(self) -> None:
+        for name in ("patroni", "etcd", "haproxy", "pgbouncer"):
+            configuration.program(name)
+        configuration.server_programs()
+        self.folder = _folder("hb-cluster-")
+        self.network = Network()
+        self.leader_port, self.pooled_port = free_port(), free_port()
+        clients, peers = ({name: free_port() for name in MEMBERS} for _ in range(2))
+        self.etcd = {
+            name: self._program(name, lambda n=name: configuration.etcd(n, self.folder / n, clients[n], peers[n], peers))
+            for name in MEMBERS
+        }
+        self.nodes = {name: self._node(name, list(clients.values())) for name in NODES}
+        self.haproxy = self._proxy()
+        self.pgbouncer = self._pooler()
+
+    def _program(self, name: str, command: Callable[[], Sequence[str]]) -> Program:
+        return Program(self.folder, name, command)
+
+    def _node(self, name: str, clients: Sequence[int]) -> Node:
+        rest, server, folder = free_port(), free_port(), self.folder / name
+        folder.mkdir()
+        folder.chmod(0o700)
+        shutil.chown(folder, self.folder.owner(), self.folder.group())
+        ways = tuple(self.network.way_to(port) for port in (*clients, rest, server))
+        *members, to_rest, to_server = (way.port for way in ways)
+        text = configuration.patroni(
+            name, folder, etcd=members, rest=rest, server=server, reached=(to_rest, to_server)
+        )
+        path = self.folder / f"{name}.yml"
+        path.write_text(text)
+        patroni = self._program(name, lambda: [configuration.program("patroni"), str(path)])
+        return Node(name, folder, patroni, rest, server, ways)
+
+    def _proxy(self) -> Program:
+        path = self.folder / "haproxy.cfg"
+        nodes = {one.name: (one.server, one.rest) for one in self.nodes.values()}
+        path.write_text(configuration.haproxy(self.leader_port, nodes))
+        return self._program("haproxy", lambda: [configuration.program("haproxy"), "-db", "-f", str(path)])
+
+    def _pooler(self) -> Program:
+        path = self.folder / "pgbouncer.ini"
+        path.write_text(configuration.pgbouncer(self.pooled_port, self.leader_port, self.folder))
+        for one in self.folder.iterdir():
+            one.chmod(0o700 if one.is_dir() else 0o644)
+        return self._program("pgbouncer", lambda: [configuration.program("pgbouncer"), str(path)])
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> "Cluster":
+        try:
+            for member in self.etcd.values():
+                member.start()
+            first, *others = self.nodes.values()
+            first.patroni.start()
+            self.haproxy.start()
+            self.pgbouncer.start()
+            _await("the first node leads", lambda: self.leader() == first.name, self._words)
+            for node in others:
+                node.patroni.start()
+            self.await_order()
+        except BaseException:
+            self.destroy()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.destroy()
+
+    def destroy(self) -> None:
+        for node in self.nodes.values():
+            node.patroni.resume()
+            node.patroni.kill()
+            for process in node.servers():
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+        for program in (self.haproxy, self.pgbouncer, *self.etcd.values()):
+            program.resume()
+            program.kill()
+        self.network.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # --- what is seen of it -----------------------------------------------------------------------------------------
+
+    def asked(self, node: str, path: str) -> tuple[int, Any]:
+        """The status and the JSON that the REST API of a node answers; 0 where it does not."""
+        request = f"http://127.0.0.1:{self.nodes[node].rest}{path}"
+        try:
+            with urllib.request.urlopen(request, timeout=3) as answer:
+                return answer.status, json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            return error.code, None
+        except (OSError, ValueError):
+            return 0, None
+
+    def leader(self) -> str | None:
+        """The node that says it leads; None while none does, or two do."""
+        found = [name for name in self.nodes if self.asked(name, "/primary")[0] == 200]
+        return found[0] if len(found) == 1 else None
+
+    def in_order(self) -> bool:
+        """One leads, both others follow it, one of them synchronously, and both ways to the leader lead there."""
+        leader = self.leader()
+        if leader is None:
+            return False
+        sql = (
+            "SELECT count(*) FILTER (WHERE state = 'streaming') = 2 AND count(*) FILTER (WHERE sync_state = 'sync') = 1"
+            " FROM pg_stat_replication"
+        )
+        answered, found = self.asked(leader, "/cluster")
+        roles = sorted(one["role"] for one in found["members"]) if answered == 200 else []
+        with suppress(psycopg2.Error):
+            own = _ask(self.nodes[leader].server, sql)
+            through = [_ask(port, "SELECT pg_is_in_recovery()") for port in (self.leader_port, self.pooled_port)]
+            return own is True and through == [False, False] and roles == ["leader", "replica", "sync_standby"]
+        return False
+
+    def await_order(self) -> str:
+        """Until all is in order; the leader."""
+        _await("the cluster is in order", self.in_order, self._words)
+        leader = self.leader()
+        return leader if leader is not None else self.await_order()
+
+    def await_other_leader(self, before: str, until: float = _PATIENCE) -> str:
+        """Until another node than `before` leads; which one."""
+        _await(f"another one than {before} leads", lambda: self.leader() not in (None, before), self._words, until)
+        return self.leader() or self.await_other_leader(before, until)
+
+    def _words(self) -> str:
+        programs = [*(one.patroni for one in self.nodes.values()), *self.etcd.values(), self.haproxy, self.pgbouncer]
+        return "\n".join(f"--- {one.name}, {'up' if one.is_up else 'down'}\n{one.last_words()}" for one in programs)
+
+    def dsn(self, database: str, *ports: int) -> str:
+        """A database over these ports; default: those of all nodes, of which libpq takes the one that is written."""
+        hosts = ",".join(f"127.0.0.1:{port}" for port in ports or (one.server for one in self.nodes.values()))
+        return f"postgresql://postgres@{hosts}/{database}?sslmode=disable&gssencmode=disable"
+
+    def execute(self, sql: str, database: str = "postgres") -> None:
+        """Run a statement on the leader."""
+        execute(self.dsn(database, self.leader_port), sql)
+
+    # --- what becomes of it -----------------------------------------------------------------------------------------
+
+    def kill(self, node: str) -> None:
+        """The host is gone: nobody there releases the leadership."""
+        self.nodes[node].patroni.kill()
+        self.kill_server(node)
+
+    def kill_server(self, node: str) -> None:
+        """PostgreSQL crashes; Patroni is there, and sees it."""
+        processes = self.nodes[node].servers()
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(processes, timeout=10)
+
+    def kill_patroni(self, node: str) -> None:
+        """Patroni is gone; the server goes on, and takes itself for the primary."""
+        self.nodes[node].patroni.kill()
+
+    def freeze(self, node: str) -> None:
+        """The host stands still."""
+        self.nodes[node].patroni.pause()
+        for process in self.nodes[node].servers():
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
+
+    def isolate(self, node: str) -> None:
+        """It reaches no etcd and the other nodes do not reach it; clients do."""
+        for way in self.nodes[node].ways:
+            way.cut()
+
+    def switch_over(self) -> None:
+        """A planned change of the leader, to the synchronous standby."""
+        leader = self.leader()
+        if leader is None:
+            return
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.nodes[leader].rest}/switchover",
+            data=json.dumps({"leader": leader}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with suppress(OSError):  # it answers when the other one leads, which may take long
+            urllib.request.urlopen(request, timeout=30).close()
+
+    def set_paused(self, paused: bool) -> None:
+        """Patroni's maintenance mode, in which it does not fail over."""
+        leader = self.leader() or NODES[0]
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.nodes[leader].rest}/config",
+            data=json.dumps({"pause": paused or None}).encode(),
+            method="PATCH",
+        )
+        urllib.request.urlopen(request, timeout=10).close()
+
+    def lose_quorum(self) -> None:
+        """Two of three etcd are gone."""
+        for member in list(self.etcd.values())[:2]:
+            member.kill()
+
+    def mend(self) -> None:
+        """Everything that was stopped, cut or killed comes back."""
+        for member in self.etcd.values():
+            member.start()
+        for node in self.nodes.values():
+            for way in node.ways:
+                way.mend()
+            for process in reversed(node.servers()):
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(signal.SIGCONT)
+            node.patroni.resume()
+            node.patroni.start()
+        self.haproxy.start()
+        self.pgbouncer.start()
+
+
+def _ask(port: int, sql: str) -> Any:
+    """The value of a query."""
+    where = f"host=127.0.0.1 port={port} user=postgres dbname=postgres connect_timeout=3"
+    with closing(psycopg2.connect(where)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            (value,) = cursor.fetchone()
+            return value
+
+
+def _await(what: str, done: Callable[[], bool], words: Callable[[], str], patience: float = _PATIENCE) -> None:
+    ends = time.monotonic() + patience
+    while not done():
+        assert time.monotonic() < ends, f"not within {patience:.0f} s: {what}\n{words()}"
+        time.sleep(0.1)
