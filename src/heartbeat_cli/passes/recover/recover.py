@@ -103,6 +103,8 @@ class RecoveryRun:
         self._waiting: deque[Due] = deque()
         self._executor = StepExecutor(store.run, config, clock)
         self._taken: dict[str, tuple[Due, Attempt]] = {}  # the step begun last, by component
+        self._decided_in: Database | None = None  # what was decided last was read from it
+        self._unrecorded: dict[str, Attempt] = {}  # that the store may hold, which failed while it took them
 
     def work(self, ids: Sequence[str]) -> None:
         """Decide for all of them, take the steps that are due side by side, and decide anew for those that were not
@@ -139,6 +141,7 @@ class RecoveryRun:
         """Decide about each: what needs no step is a result, what is due waits for its step."""
 
         def choice(db: Database) -> Choice:
+            self._decided_in = db
             waiting = len(self._waiting)
             save, busy = self._store.save, self._busy
             return Choice(
@@ -156,7 +159,11 @@ class RecoveryRun:
         while self._waiting and self._executor.taking < _AT_ONCE and not self._late:
             one = self._waiting.popleft()
             attempt = self._attempt(one)
-            if not self._record(one, attempt):
+            recorded = self._record(one, attempt)
+            if recorded is None:
+                self._unrecorded[one.component.id] = attempt
+                self._choose_again(one)
+            elif not recorded:
                 busy = held(Text("another heartbeat is taking a step just now"))
                 self.results.append(about(one, "held", busy, "elsewhere"))
             elif self._late:  # this process stood still meanwhile: what it decided upon is old
@@ -166,6 +173,13 @@ class RecoveryRun:
                 self._store.save(attempt)
                 self._taken[one.component.id] = one, attempt
                 self._executor.start(one)
+
+    def _choose_again(self, one: Due) -> None:
+        """The store has failed since this step and those that wait were decided upon: decide in what takes its place.
+        There the steps of components that other hosts restart, too, are left to those that reach the store."""
+        anew = [one, *(due for due in self._waiting if not due.forced)]
+        self._waiting = deque(due for due in self._waiting if due.forced)
+        self._choose([due.component.id for due in anew])
 
     def _ended_without_help(self, event: Ended | Verified) -> bool:
         """Record how a step went; whether the next one is to be decided upon."""
@@ -178,13 +192,14 @@ class RecoveryRun:
         return attempt.outcome in UNHELPED and one.incident is not None
 
     def _attempt(self, one: Due) -> Attempt:
-        begun = self.clock()
-        about = one.incident.id if one.incident else None
+        about, step = one.incident.id if one.incident else None, one.decision.step
+        known = self._unrecorded.pop(one.component.id, None)
+        begun = known.started if known and (known.incident, known.step) == (about, step) else self.clock()
         return Attempt(
-            id=f"{about or one.component.id}/{round(begun * 1000)}-{one.decision.step + 1}",
+            id=f"{about or one.component.id}/{round(begun * 1000)}-{step + 1}",
             incident=about,
             component=one.component.id,
-            step=one.decision.step,
+            step=step,
             action=one.step.action,
             requested_by=self._by if self._approval_of(one.component.id).asked else ITSELF,
             observer=self.config.observer,
@@ -205,10 +220,13 @@ class RecoveryRun:
             output=redact(outcome.output, self.config.secrets)[-_OUTPUT:],
         )
 
-    def _record(self, one: Due, attempt: Attempt) -> bool:
-        """Keep the attempt, unless somebody with another lock file (a user or host) took a step since we chose."""
+    def _record(self, one: Due, attempt: Attempt) -> bool | None:
+        """Keep the attempt, unless somebody with another lock file (a user or host) took a step since we chose. None
+        where the store that the step was decided in has failed, and nobody ordered the step."""
 
-        def record(db: Database) -> bool:
+        def record(db: Database) -> bool | None:
+            if db is not self._decided_in and not one.forced:
+                return None
             with db.transaction():
                 recoveries.lock(db)
                 if recoveries.newest(db, one.component.id, one.since) != one.newest:
@@ -216,7 +234,7 @@ class RecoveryRun:
                 recoveries.save(db, attempt)
             return True
 
-        recorded: bool = self._store.run(record)
+        recorded: bool | None = self._store.run(record)
         return recorded
 
     def _clean(self, text: str) -> str:
