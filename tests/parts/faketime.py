@@ -34,19 +34,30 @@ def off(seconds: float) -> str:
     return f"{seconds:+.0f}s"
 
 
+class Started:
+    """A command with the clock that `at` or `off` gives, begun. How long things take stays as it is; but a `time.sleep`
+    fails under the library with EINVAL, so let nothing be tried again."""
+
+    def __init__(self, argv: Sequence[str], clock: str, folder: Path, environment: Mapping[str, str]) -> None:
+        faked = {"LD_PRELOAD": str(library()), "FAKETIME": clock, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "TZ": "UTC"}
+        pipe, env = subprocess.PIPE, {**environment, **faked}
+        self._process = subprocess.Popen(argv, cwd=folder, env=env, stdout=pipe, stderr=pipe, text=True)
+        self.pid = self._process.pid
+
+    def end(self, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        """Wait for its end, and take away what it has left behind."""
+        try:
+            out, err = self._process.communicate(timeout=timeout)
+        finally:
+            self._process.kill()
+            self._process.wait()
+            for name in _SHARED:
+                Path(name.format(pid=self.pid)).unlink(missing_ok=True)
+        return subprocess.CompletedProcess(self._process.args, self._process.returncode, out, err)
+
+
 def run(
     argv: Sequence[str], clock: str, folder: Path, environment: Mapping[str, str], timeout: float = 60
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end with the clock that `at` or `off` gives. How long things take stays as it is; but a
-    `time.sleep` fails under the library with EINVAL, so let nothing be tried again."""
-    faked = {"LD_PRELOAD": str(library()), "FAKETIME": clock, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "TZ": "UTC"}
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(argv, cwd=folder, env={**environment, **faked}, stdout=pipe, stderr=pipe, text=True)
-    try:
-        out, err = process.communicate(timeout=timeout)
-    finally:
-        process.kill()
-        process.wait()
-        for name in _SHARED:
-            Path(name.format(pid=process.pid)).unlink(missing_ok=True)
-    return subprocess.CompletedProcess(argv, process.returncode, out, err)
+    """Run a command to its end with another clock."""
+    return Started(argv, clock, folder, environment).end(timeout)

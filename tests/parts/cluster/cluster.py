@@ -1,13 +1,17 @@
 """The cluster itself: what of it runs, who leads, and what can become of it."""
 
+import itertools
 import json
+import random
 import shutil
-import signal
+import socket
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
+from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -18,10 +22,23 @@ import psycopg2
 from tests.parts.cluster import configuration
 from tests.parts.cluster.network import Network, Way
 from tests.parts.cluster.processes import Program
-from tests.parts.postgres import _folder, execute, free_port
+from tests.parts.postgres import _folder, execute
 
 NODES, MEMBERS = ("node1", "node2", "node3"), ("etcd1", "etcd2", "etcd3")
 _PATIENCE = 120.0  # seconds; a failover takes some seven
+
+
+def free_ports(count: int) -> list[int]:
+    """So many ports that nobody listens on. None is of those that the system gives to clients: the programs come back
+    to theirs again and again, and nobody may have taken it meanwhile."""
+    found: list[int] = []
+    for port in random.sample(range(12_000, 32_000), 2_000):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise AssertionError(f"no {count} free ports")
 
 
 class Node(NamedTuple):
@@ -48,7 +65,8 @@ class Node(NamedTuple):
 
 
 class Cluster:
-    """A context manager. `leader_port` is HAProxy's way to the leader, `pooled_port` that through PgBouncer."""
+    """A context manager. `leader_port` is HAProxy's way to the leader, `pooled_port` that through PgBouncer, and
+    `rest_port` leads to the REST API of any node."""
 
     def __init__(self) -> None:
         for name in ("patroni", "etcd", "haproxy", "pgbouncer"):
@@ -56,29 +74,30 @@ class Cluster:
         configuration.server_programs()
         self.folder = _folder("hb-cluster-")
         self.network = Network()
-        self.leader_port, self.pooled_port = free_port(), free_port()
-        clients, peers = ({name: free_port() for name in MEMBERS} for _ in range(2))
+        self._ports = iter(free_ports(3 + 2 * len(MEMBERS) + 2 * len(NODES)))
+        self.leader_port, self.pooled_port, self.rest_port = itertools.islice(self._ports, 3)
+        clients, peers = (dict(zip(MEMBERS, self._ports, strict=False)) for _ in range(2))
+        self._clients = clients
         self.etcd = {
-            name: self._program(name, lambda n=name: configuration.etcd(n, self.folder / n, clients[n], peers[n], peers))
+            name: self._program(name, partial(configuration.etcd, name, self.folder / name, clients[name], peers))
             for name in MEMBERS
         }
         self.nodes = {name: self._node(name, list(clients.values())) for name in NODES}
         self.haproxy = self._proxy()
         self.pgbouncer = self._pooler()
+        self._frozen: set[str] = set()
 
     def _program(self, name: str, command: Callable[[], Sequence[str]]) -> Program:
         return Program(self.folder, name, command)
 
     def _node(self, name: str, clients: Sequence[int]) -> Node:
-        rest, server, folder = free_port(), free_port(), self.folder / name
+        rest, server, folder = next(self._ports), next(self._ports), self.folder / name
         folder.mkdir()
         folder.chmod(0o700)
         shutil.chown(folder, self.folder.owner(), self.folder.group())
         ways = tuple(self.network.way_to(port) for port in (*clients, rest, server))
         *members, to_rest, to_server = (way.port for way in ways)
-        text = configuration.patroni(
-            name, folder, etcd=members, rest=rest, server=server, reached=(to_rest, to_server)
-        )
+        text = configuration.patroni(name, folder, etcd=members, rest=rest, server=server, reached=(to_rest, to_server))
         path = self.folder / f"{name}.yml"
         path.write_text(text)
         patroni = self._program(name, lambda: [configuration.program("patroni"), str(path)])
@@ -87,7 +106,7 @@ class Cluster:
     def _proxy(self) -> Program:
         path = self.folder / "haproxy.cfg"
         nodes = {one.name: (one.server, one.rest) for one in self.nodes.values()}
-        path.write_text(configuration.haproxy(self.leader_port, nodes))
+        path.write_text(configuration.haproxy(self.leader_port, self.rest_port, nodes))
         return self._program("haproxy", lambda: [configuration.program("haproxy"), "-db", "-f", str(path)])
 
     def _pooler(self) -> Program:
@@ -101,8 +120,7 @@ class Cluster:
 
     def __enter__(self) -> "Cluster":
         try:
-            for member in self.etcd.values():
-                member.start()
+            self._start_etcd()
             first, *others = self.nodes.values()
             first.patroni.start()
             self.haproxy.start()
@@ -115,6 +133,15 @@ class Cluster:
             self.destroy()
             raise
         return self
+
+    def _start_etcd(self) -> None:
+        """Patroni ends where it finds no etcd at its start."""
+        for member in self.etcd.values():
+            member.start()
+        _await("etcd answers", lambda: all(map(self._is_healthy, self._clients.values())), self._words)
+
+    def _is_healthy(self, port: int) -> bool:
+        return _fetched(f"http://127.0.0.1:{port}/health")[1] == {"health": "true"}
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -138,14 +165,7 @@ class Cluster:
 
     def asked(self, node: str, path: str) -> tuple[int, Any]:
         """The status and the JSON that the REST API of a node answers; 0 where it does not."""
-        request = f"http://127.0.0.1:{self.nodes[node].rest}{path}"
-        try:
-            with urllib.request.urlopen(request, timeout=3) as answer:
-                return answer.status, json.loads(answer.read() or b"null")
-        except urllib.error.HTTPError as error:
-            return error.code, None
-        except (OSError, ValueError):
-            return 0, None
+        return _fetched(f"http://127.0.0.1:{self.nodes[node].rest}{path}")
 
     def leader(self) -> str | None:
         """The node that says it leads; None while none does, or two do."""
@@ -174,6 +194,14 @@ class Cluster:
         _await("the cluster is in order", self.in_order, self._words)
         leader = self.leader()
         return leader if leader is not None else self.await_order()
+
+    def await_leader(self) -> str:
+        """Until one leads; which one."""
+        _await("a node leads", lambda: self.leader() is not None, self._words)
+        return self.leader() or self.await_leader()
+
+    def await_no_leader(self) -> None:
+        _await("no node leads", lambda: self.leader() is None, self._words)
 
     def await_other_leader(self, before: str, until: float = _PATIENCE) -> str:
         """Until another node than `before` leads; which one."""
@@ -213,7 +241,9 @@ class Cluster:
         self.nodes[node].patroni.kill()
 
     def freeze(self, node: str) -> None:
-        """The host stands still."""
+        """The host stands still, until `mend` resets it. It must not go on: Patroni 3.0 of Debian 12, whose lease ran
+        out meanwhile, takes the leadership back without asking, and what its successor had committed is gone."""
+        self._frozen.add(node)
         self.nodes[node].patroni.pause()
         for process in self.nodes[node].servers():
             with suppress(psutil.NoSuchProcess):
@@ -252,20 +282,33 @@ class Cluster:
         for member in list(self.etcd.values())[:2]:
             member.kill()
 
+    def restart_pooler(self) -> None:
+        """PgBouncer is killed, and with it every session; it is there again at once."""
+        self.pgbouncer.kill()
+        self.pgbouncer.start()
+
     def mend(self) -> None:
         """Everything that was stopped, cut or killed comes back."""
-        for member in self.etcd.values():
-            member.start()
+        self._start_etcd()
+        while self._frozen:
+            self.kill(self._frozen.pop())
         for node in self.nodes.values():
             for way in node.ways:
                 way.mend()
-            for process in reversed(node.servers()):
-                with suppress(psutil.NoSuchProcess):
-                    process.send_signal(signal.SIGCONT)
-            node.patroni.resume()
             node.patroni.start()
         self.haproxy.start()
         self.pgbouncer.start()
+
+
+def _fetched(url: str) -> tuple[int, Any]:
+    """The status and the JSON of an answer; 0 where there is none."""
+    try:
+        with urllib.request.urlopen(url, timeout=3) as answer:
+            return answer.status, json.loads(answer.read() or b"null")
+    except urllib.error.HTTPError as error:
+        return error.code, None
+    except (OSError, ValueError, HTTPException):
+        return 0, None
 
 
 def _ask(port: int, sql: str) -> Any:

@@ -31,8 +31,9 @@ def server_programs() -> Path:
     return whole[0] if whole else lacking(f"no PostgreSQL with pg_rewind ({_PACKAGES})")
 
 
-def etcd(name: str, folder: Path, client: int, peer: int, peers: Mapping[str, int]) -> Sequence[str]:
-    """The command line of a member."""
+def etcd(name: str, folder: Path, client: int, peers: Mapping[str, int]) -> Sequence[str]:
+    """The command line of a member; `peers` are the ports at which all of them find each other."""
+    peer = peers[name]
     cluster = ",".join(f"{other}=http://127.0.0.1:{port}" for other, port in peers.items())
     return [
         *(program("etcd"), "--name", name, "--data-dir", str(folder)),
@@ -45,9 +46,7 @@ def etcd(name: str, folder: Path, client: int, peer: int, peers: Mapping[str, in
     ]
 
 
-def patroni(
-    name: str, folder: Path, *, etcd: Sequence[int], rest: int, server: int, reached: tuple[int, int]
-) -> str:
+def patroni(name: str, folder: Path, *, etcd: Sequence[int], rest: int, server: int, reached: tuple[int, int]) -> str:
     """A node's file. `rest` and `server` are its own ports, `reached` those at which the other nodes find the two, and
     `etcd` those at which it finds etcd."""
     members = ", ".join(f"'127.0.0.1:{port}'" for port in etcd)
@@ -106,11 +105,11 @@ postgresql:
 """
 
 
-def haproxy(port: int, nodes: Mapping[str, tuple[int, int]]) -> str:
-    """Leads `port` to the leader; of each node the port of its server and that of its REST API."""
-    servers = "\n".join(
-        f"  server {name} 127.0.0.1:{server} check port {rest}" for name, (server, rest) in nodes.items()
-    )
+def haproxy(leader: int, rest: int, nodes: Mapping[str, tuple[int, int]]) -> str:
+    """Leads port `leader` to the leader, and `rest` to the REST API of any node; of each node the port of its server
+    and that of its REST API."""
+    servers = "\n".join(f"  server {name} 127.0.0.1:{own} check port {api}" for name, (own, api) in nodes.items())
+    apis = "\n".join(f"  server {name} 127.0.0.1:{api} check" for name, (_, api) in nodes.items())
     return f"""
 global
   maxconn 500
@@ -121,11 +120,16 @@ defaults
   timeout server 60s
   timeout check 1s
 listen primary
-  bind 127.0.0.1:{port}
+  bind 127.0.0.1:{leader}
   option httpchk GET /primary
   http-check expect status 200
   default-server inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
 {servers}
+listen rest
+  bind 127.0.0.1:{rest}
+  option httpchk GET /liveness
+  default-server inter 500ms fall 2 rise 1
+{apis}
 """
 
 

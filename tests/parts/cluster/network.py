@@ -113,9 +113,16 @@ class Way:
             one.link.close()
 
     def close(self) -> None:
+        """Nothing leads there any more."""
+        self._network.do(self.end)
+
+    def end(self) -> None:
+        with suppress(KeyError, ValueError):
+            self._network.selector.unregister(self.listener)
         for end in list(self.ends):
             self._network.forget(end)
             end.link.close()
+        self.ends.clear()
         for link in (*self._held, self.listener):
             link.close()
 
@@ -124,12 +131,12 @@ class Network:
     """All ways, carried by one thread."""
 
     def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
+        self.selector = selectors.DefaultSelector()
         self._ways: list[Way] = []
         self._todo: list[tuple[Callable[[], None], threading.Event]] = []
         self._wake, wakes = os.pipe()
         self._wakes = wakes
-        self._selector.register(self._wake, selectors.EVENT_READ)
+        self.selector.register(self._wake, selectors.EVENT_READ)
         self._over = False
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
@@ -137,7 +144,7 @@ class Network:
     def way_to(self, target: int) -> Way:
         way = Way(self, target)
         self._ways.append(way)
-        self.do(lambda: self._selector.register(way.listener, selectors.EVENT_READ, way) and None)
+        self.do(lambda: self.selector.register(way.listener, selectors.EVENT_READ, way) and None)
         return way
 
     def do(self, work: Callable[[], None]) -> None:
@@ -154,21 +161,21 @@ class Network:
             assert end.other is not None
             events |= selectors.EVENT_READ if not end.read_to_end and len(end.other.waiting) < 4 * _CHUNK else 0
             events |= selectors.EVENT_WRITE if end.waiting else 0
-        known = end.link in self._selector.get_map()
+        known = end.link in self.selector.get_map()
         if events and known:
-            self._selector.modify(end.link, events, (way, end))
+            self.selector.modify(end.link, events, (way, end))
         elif events:
-            self._selector.register(end.link, events, (way, end))
+            self.selector.register(end.link, events, (way, end))
         elif known:
-            self._selector.unregister(end.link)
+            self.selector.unregister(end.link)
 
     def forget(self, end: _End) -> None:
         with suppress(KeyError, ValueError):
-            self._selector.unregister(end.link)
+            self.selector.unregister(end.link)
 
     def _work(self) -> None:
         while not self._over:
-            for key, events in self._selector.select():
+            for key, events in self.selector.select():
                 if key.data is None:
                     os.read(self._wake, _CHUNK)
                 elif isinstance(key.data, Way):
@@ -184,11 +191,11 @@ class Network:
         def end() -> None:
             self._over = True
             for way in self._ways:
-                way.close()
+                way.end()
 
         self.do(end)
         self._thread.join(10)
-        self._selector.close()
+        self.selector.close()
         os.close(self._wake)
         os.close(self._wakes)
 

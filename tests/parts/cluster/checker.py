@@ -1,0 +1,246 @@
+"""Judges a history by its record: what the hosts acknowledged, did and said against what the store holds. Pure.
+
+lost          a run that ended well has its pass in the store, whole and once
+twice         no step of the ladder is taken twice for one incident, or by two hosts at once, and each one is recorded
+unresolved    every message that something is down has one that it is over, and neither is sent twice
+unfounded     every decision about a component follows from the votes that the deciding host could see
+"""
+
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from tests.parts.cluster.audit import Written, moment
+from tests.parts.cluster.observers import GOOD_ROUNDS, QUORUM, Run, Step
+
+FAILURES, SUCCESSES = frozenset({"unhealthy", "error"}), frozenset({"healthy", "degraded"})
+_SLACK = 2.0  # seconds between a process and what it writes down
+_ENDS = {"agent_down": "recovered", "unconfirmed": "unconfirmed_ended", "agent_unobserved": "observed_again"}
+
+
+class Pass(NamedTuple):
+    """A pass in the store: its process, by the observer's clock; `looks` it says it has, and the checks there are."""
+
+    observer: str
+    pid: int
+    started: float
+    looks: int
+    checks: int
+    components: int
+    judged: bool
+
+
+class Attempt(NamedTuple):
+    observer: str
+    incident: str | None
+    step: int
+    started: float
+    finished: float | None
+    outcome: str
+
+
+class Notice(NamedTuple):
+    """A message that was received: real time, by which host, what."""
+
+    at: float
+    observer: str
+    id: str
+    type: str
+
+
+class Record(NamedTuple):
+    """Everything that is known of a history. `ahead`: seconds that the clock of an observer is ahead."""
+
+    ahead: Mapping[str, float]
+    runs: Sequence[Run]
+    passes: Sequence[Pass]
+    steps: Sequence[Step]
+    attempts: Sequence[Attempt]
+    notices: Sequence[Notice]
+    written: Sequence[Written]
+    states: Mapping[str, str]  # of the components, at the end
+    unsent: int  # notifications that wait at the end
+    spools: int  # that are left at the end
+
+
+def violations(record: Record) -> list[str]:
+    """What is wrong with a history; nothing if it is in order."""
+    return [*_lost(record), *_twice(record), *_unresolved(record), *_unfounded(record)]
+
+
+def _lost(record: Record) -> Iterator[str]:
+    for run in record.runs:
+        name = f"{run.observer}'s run {run.pid} at {run.began:.3f}"
+        if run.code != 0:
+            yield f"lost: {name} ended with {run.code}: {run.said.strip()[-300:]}"
+            continue
+        ahead = record.ahead[run.observer]
+        own = [
+            one
+            for one in record.passes
+            if (one.observer, one.pid) == (run.observer, run.pid)
+            and run.began - _SLACK <= one.started - ahead <= run.ended + _SLACK
+        ]
+        if not own:
+            yield f"lost: {name} ended well, and its pass is not in the store"
+        yield from (f"lost: {name}: {count} times the same pass" for count in Counter(own).values() if count > 1)
+    for one in record.passes:
+        if not one.looks == one.checks == one.components:
+            yield f"lost: {one} is not whole, or stands twice"
+        if not one.judged:
+            yield f"lost: {one} was never judged"
+    if record.spools:
+        yield f"lost: {record.spools} spools are left at the end"
+
+
+def _twice(record: Record) -> Iterator[str]:
+    taken = sorted(record.steps, key=lambda one: one.begun)
+    for one, other in itertools.pairwise(taken):
+        if other.begun < one.ended:
+            yield f"twice: {other} began before {one} ended"
+    free = list(record.attempts)
+    known: list[tuple[Step, Attempt]] = []
+    for step in taken:
+        ahead = record.ahead[step.observer]
+        fits = [
+            one
+            for one in free
+            if (one.observer, one.step) == (step.observer, step.number)
+            and one.started - ahead - _SLACK <= step.begun <= (one.finished or one.started) - ahead + _SLACK
+        ]
+        if fits:
+            free.remove(fits[0])
+            known.append((step, fits[0]))
+        else:
+            yield f"twice: {step} was taken, and no attempt says so"
+    counts = Counter((attempt.incident, attempt.step) for _, attempt in known)
+    returns = {
+        one.row["id"]: len(json.loads(one.row["relapses"]))
+        for one in record.written
+        if one.what == "heartbeat_incidents"
+    }
+    for (incident, number), count in counts.items():
+        # A step that failed may be tried again; these never fail, so each is taken once for each time that it was down.
+        if count > 1 + returns.get(incident or "", 0):
+            yield f"twice: step {number} was taken {count} times for {incident}"
+
+
+def _unresolved(record: Record) -> Iterator[str]:
+    counts = Counter(one.id for one in record.notices)
+    yield from (f"unresolved: {id_} was sent {count} times" for id_, count in counts.items() if count > 1)
+    for one in record.notices:
+        if (end := _ENDS.get(one.type)) is not None and one.type != "unconfirmed":
+            about, _, kind = one.id.rpartition("/")
+            over = f"{about}/{kind.replace(one.type, end, 1)}"
+            if over not in counts:
+                yield f"unresolved: {one.id} was sent, and {over} never"
+            elif min(n.at for n in record.notices if n.id == over) < one.at:
+                yield f"unresolved: {over} was sent before {one.id}"
+    begun = [one for one in record.notices if one.type == "unconfirmed"]
+    if begun and not any(one.type == "unconfirmed_ended" for one in record.notices):
+        yield f"unresolved: {begun[0].id} was sent, and its end never"
+    yield from (
+        f"unresolved: {id_} is {state} at the end" for id_, state in record.states.items() if state != "healthy"
+    )
+    if record.unsent:
+        yield f"unresolved: {record.unsent} notifications are not sent at the end"
+
+
+def _unfounded(record: Record) -> Iterator[str]:
+    last: dict[str, Mapping[str, Any]] = {}
+    votes = [one for one in record.written if one.what == "heartbeat_looks"]
+    for one in record.written:
+        if one.what != "heartbeat_state":
+            continue
+        component = one.row["component"]
+        before, last[component] = last.get(component, {}), one.row
+        wanted = _needs(before, one.row)
+        if wanted and wanted not in (found := senses(votes, one, component)):
+            yield (
+                f"unfounded: {one.who} at {one.at:.3f} took {component} from {_shown(before)} to {_shown(one.row)},"
+                f" and the votes it could see say {sorted(found)}"
+            )
+    yield from _untimely(record)
+
+
+def _untimely(record: Record) -> Iterator[str]:
+    """Incidents begin and end in the transaction that says so of the state."""
+    states = {(one.xid, one.row["component"]): one.row for one in record.written if one.what == "heartbeat_state"}
+    known: dict[str, Mapping[str, Any]] = {}
+    for one in record.written:
+        if one.what != "heartbeat_incidents":
+            continue
+        before, known[one.row["id"]] = known.get(one.row["id"]), one.row
+        state = states.get((one.xid, one.row["component"]))
+        is_open = one.row["ended"] is None
+        was_open = before is not None and before["ended"] is None
+        if is_open and not was_open and (state is None or state["state"] != "fault"):
+            yield f"unfounded: {one.who} opened {one.row['id']} while the state was {_shown(state)}"
+        if was_open and not is_open and (state is None or state["state"] != "healthy"):
+            yield f"unfounded: {one.who} ended {one.row['id']} while the state was {_shown(state)}"
+
+
+def _needs(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What the votes must have said for this change of a state: up, down, or nothing."""
+    if after["fail_count"] > before.get("fail_count", 0) or _falls(before, after):
+        return "down"
+    rises = before.get("state") in ("fault", "recovering") and after["state"] in ("recovering", "healthy")
+    if after["success_count"] > before.get("success_count", 0) or (rises and GOOD_ROUNDS > 1):
+        return "up"
+    return ""
+
+
+def _falls(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    return bool(after["state"] == "fault" and before.get("state") not in ("fault", None))
+
+
+def senses(votes: Sequence[Written], decision: Written, component: str) -> set[str]:
+    """What the hosts' votes may have said to whoever wrote `decision`: it has read them at some moment between the
+    begin of its transaction and this, so of a vote that came just then both it and the one before are possible."""
+    seen: dict[str, list[str]] = {}
+    for one in votes:
+        if one.row["component"] != component or one.seq > decision.seq:
+            continue
+        if one.xid != decision.xid and not decision.sees(one):
+            continue
+        known = seen.setdefault(one.row["observer"], [])
+        # One that began before the transaction did may have been committed after that.
+        known[:] = ([] if one.at < decision.begun - _SLACK else known) + [one.row["status"]]
+    return {_count(chosen) for chosen in itertools.product(*(set(known) for known in seen.values()))}
+
+
+def _count(votes: Sequence[str]) -> str:
+    failing, good = sum(one in FAILURES for one in votes), sum(one in SUCCESSES for one in votes)
+    if failing >= QUORUM:
+        return "down"
+    blind = len(votes) - failing - good
+    return "up" if good and failing + blind < QUORUM else "open"
+
+
+def _shown(row: Mapping[str, Any] | None) -> str:
+    return f"{row['state']} {row['fail_count']}/{row['success_count']}" if row else "nothing"
+
+
+def summary(record: Record) -> Mapping[str, int]:
+    """How much there was to judge."""
+    opened = {one.row["id"] for one in record.written if one.what == "heartbeat_incidents"}
+    return {
+        "runs": len(record.runs),
+        "passes": len(record.passes),
+        "kept apart": sum("going on with" in one.said for one in record.runs),
+        "votes": sum(one.what == "heartbeat_looks" for one in record.written),
+        "incidents": len(opened),
+        "steps": len(record.steps),
+        "messages": len(record.notices),
+    }
+
+
+def times(record: Record) -> list[tuple[float, str]]:
+    """When incidents were written down, by the real time, for whoever reads a violation."""
+    return [
+        (moment(one.row["declared"]) or one.at, f"{one.who} {one.row['id']} ended={one.row['ended']}")
+        for one in record.written
+        if one.what == "heartbeat_incidents"
+    ]
