@@ -97,6 +97,32 @@ def test_a_set_whose_sender_died_stays_that_set(store: Database) -> None:
     assert claim(store, NOW, "tg").id == first.id
 
 
+def test_what_a_host_has_enqueued_is_left_to_it_for_a_while(store: Database) -> None:
+    """Without the store it would send it, too, and nobody could tell that another one has."""
+    store.observer = "alpha"
+    alerts.add(store, alert("a"), ["tg"], NOW)
+    store.observer = "alpha2"
+    assert taken(store, NOW, "tg", owner="alpha2/1") == [] == taken(store, NOW + LEASE - 1, "tg", owner="alpha2/1")
+    assert taken(store, NOW + LEASE, "tg", owner="alpha2/1") == ["a/tg"], "alpha seems to be gone"
+    alerts.add(store, alert("b"), ["tg"], NOW)
+    assert taken(store, NOW, "tg", owner="alpha2/2") == ["b/tg"]
+
+
+def test_apart_from_the_store_only_the_own_is_sent(store: Database) -> None:
+    for name in ("alpha", "beta", ""):
+        store.observer = name
+        alerts.add(store, alert(f"of {name}"), ["tg"], NOW)
+    store.observer, store.is_apart = "beta", True
+    assert sorted(taken(store, NOW + 9_999, "tg", owner="beta/1")) == ["of /tg", "of beta/tg"]
+
+
+def test_a_time_of_no_clock_keeps_nobody_waiting(store: Database) -> None:
+    store.observer = "alpha"
+    alerts.add(store, alert("a"), ["tg"], NOW + 999)
+    store.observer = "beta"
+    assert taken(store, NOW, "tg", owner="beta/1") == ["a/tg"]
+
+
 def test_channels_with_something_due(store: Database) -> None:
     alerts.add(store, alert("a"), ["gone", "tg"], NOW)
     assert list(outbox.ready(store, NOW, LEASE, CHANNELS)) == ["tg"]

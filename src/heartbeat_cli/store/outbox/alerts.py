@@ -39,11 +39,12 @@ def enqueue(
     remark: str | None = None,
 ) -> None:
     """Put notifications of an alert into the outbox, not to be sent before `later` where that has the channel; `remark`
-    is added to the message."""
+    is added to the message. They are this host's to send (see `outbox.ready`)."""
+    own = f"{db.observer}/" if db.observer else None
     db.insert(
-        "INSERT INTO heartbeat_outbox (id, alert_id, channel, state, created, attempts, next_try, remark)",
-        "(?, ?, ?, 'waiting', to_timestamp(?), 0, to_timestamp(?), ?)",
-        [(f"{alert_id}/{name}", alert_id, name, now, max(now, later.get(name, now)), remark) for name in channels],
+        "INSERT INTO heartbeat_outbox (id, alert_id, channel, state, created, attempts, next_try, lease_by, remark)",
+        "(?, ?, ?, 'waiting', to_timestamp(?), 0, to_timestamp(?), ?, ?)",
+        [(f"{alert_id}/{name}", alert_id, name, now, max(now, later.get(name, now)), own, remark) for name in channels],
         "ON CONFLICT (id) DO NOTHING",
     )
 

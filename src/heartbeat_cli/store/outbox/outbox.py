@@ -12,6 +12,7 @@ from heartbeat_cli.store.sql.database import Database, Row, placeholders
 MAX_BATCH = 100  # notifications in one message
 # Seconds that a first try may be ahead (until the end of quiet hours, on the longest day), and a later one.
 FARTHEST_TRIES = 90_000.0, 3_600.0
+_NEVER = 9e9  # epoch seconds
 
 
 class Notification(Record):
@@ -48,6 +49,12 @@ class Ready(Record):
     failed: bool
 
 
+# Whose turn it is. `lease_by` names the host that has enqueued a row, or tried it last: the row is that host's for a
+# while. It would send it without the store, too, and nobody could tell whether another one has.
+_OWN_TURN = (
+    "(o.lease_by IS NULL OR substr(o.lease_by, 1, :own_length) = :own"
+    " OR o.created <= to_timestamp(:left_to_others) OR o.created > to_timestamp(:of_no_clock))"
+)
 # Due, and under no lease. Times that are too far in the future were written before the clock was put back: they are
 # not waited for.
 _DUE = (
@@ -57,6 +64,7 @@ _DUE = (
     " OR (o.attempts > 0 AND o.next_try > to_timestamp(:farthest_next_try)))"
     " AND (o.lease_until IS NULL OR o.lease_until <= to_timestamp(:store_now)"
     " OR o.lease_until > to_timestamp(:farthest_lease))"
+    f" AND {_OWN_TURN}"
 )
 # `place` is the rank of a row among those of the same incident that wait for the same channel, `within` its rank in its
 # own message. They are windows, because the cost of a subquery for each row would grow with the square of the rows.
@@ -77,7 +85,8 @@ _ORDER = "w.batch IS NULL, w.batch, w.alert_time, w.created, w.id"
 
 def ready(db: Database, now: float, lease: float, channels: Iterable[str]) -> dict[str, list[Ready]]:
     """The rows that may go out now, by channel: at most `MAX_BATCH` each, those that have to stay together first, then
-    the oldest. It is one statement, however many channels there are."""
+    the oldest. It is one statement, however many channels there are. What another host has enqueued, or tried, is left
+    to that host for `lease` seconds, and without the store altogether."""
     names = list(channels)
     if not names:
         return {}
@@ -176,16 +185,29 @@ def _named(values: Iterable[str]) -> str:
     return ", ".join(f":{name}" for name in values)
 
 
-def _due_values(db: Database, now: float, lease: float) -> dict[str, float]:
+def _due_values(db: Database, now: float, lease: float) -> dict[str, str | float]:
     """The values of `_DUE`, for leases of that many seconds."""
     at, (first, following) = store_time(db, now), FARTHEST_TRIES
     return {
+        **_own_turn_values(db, now, lease),
         "now": now,
         "farthest_first_try": now + first,
         "farthest_next_try": now + following,
         "store_now": at,
         "farthest_lease": at + 2 * lease,  # one that ends later was taken before the store's clock was put back
     }
+
+
+def _own_turn_values(db: Database, now: float, lease: float) -> dict[str, str | float]:
+    """The values of `_OWN_TURN`. What was created between the two times is the host's whose it is."""
+    if not db.observer:  # this process is no host's pass
+        after, until = _NEVER, _NEVER
+    elif db.is_apart:
+        after, until = 0.0, _NEVER
+    else:
+        after, until = now - lease, now + lease
+    own = f"{db.observer}/"
+    return {"own": own, "own_length": len(own), "left_to_others": after, "of_no_clock": until}
 
 
 def store_time(db: Database, now: float) -> float:

@@ -8,7 +8,7 @@ seconds since the epoch in Python, `timestamptz` in PostgreSQL and REAL in SQLit
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,8 @@ class Database:
     begin: str
     where: str
     server = ""  # which of the hosts that `where` may name
+    observer = ""  # the host whose pass uses it: what it enqueues is its own to send ("": anybody's)
+    is_apart = False  # whether it stands in for a store that other hosts may reach
     time_left: float | None = None
     identity = ""
     watch_json: str | None = None
@@ -158,10 +160,8 @@ class Database:
         return DatabaseError(self.where, redact(text), getattr(error, "sqlite_errorname", None) in _DAMAGED)
 
     def _rollback(self) -> None:
-        try:
+        with suppress(StoreError):  # the connection is gone, and the transaction with it
             self._execute("ROLLBACK", ())
-        except StoreError:
-            return  # the connection is gone, and the transaction with it
 
     def _cursor(self, sql: str, params: Params) -> Any:
         raise NotImplementedError

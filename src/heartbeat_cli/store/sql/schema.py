@@ -258,7 +258,7 @@ def open_store(url: str, timeout: float, time_left: float | None = None, observe
     """Open the store at `url` and bring it to this version's tables. `time_left` is what all its statements may take
     (seconds). Raises StoreError when that cannot be done."""
     db = connect(url, timeout)
-    db.time_left = time_left
+    db.time_left, db.observer = time_left, observer
     try:
         migrate(db, observer)
     except BaseException:

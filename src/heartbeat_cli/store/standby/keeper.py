@@ -251,6 +251,7 @@ class Keeper:
             line, moved = spool_files.put_aside_unreadable(path, error, now)
             (self.remarks if moved else self._troubles).append(line)
             db = spool.begin(path, seed, begun, self._timeout, store)
+        db.observer, db.is_apart = self._config.observer, True
         try:
             self.degraded = spool.current_outage(db)
             for work in self._noted:
