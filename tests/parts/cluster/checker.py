@@ -17,7 +17,8 @@ from tests.parts.cluster.observers import GOOD_ROUNDS, QUORUM, Run, Step
 
 FAILURES, SUCCESSES = frozenset({"unhealthy", "error"}), frozenset({"healthy", "degraded"})
 _SLACK = 2.0  # seconds between a process and what it writes down
-_ENDS = {"agent_down": "recovered", "unconfirmed": "unconfirmed_ended", "agent_unobserved": "observed_again"}
+_COMMIT = 1.0  # seconds that a transaction takes from its vote to its end, which a standby has to confirm
+_ENDS = {"agent_down": "recovered", "agent_unobserved": "observed_again"}
 
 
 class Pass(NamedTuple):
@@ -131,21 +132,32 @@ def _unresolved(record: Record) -> Iterator[str]:
     counts = Counter(one.id for one in record.notices)
     yield from (f"unresolved: {id_} was sent {count} times" for id_, count in counts.items() if count > 1)
     for one in record.notices:
-        if (end := _ENDS.get(one.type)) is not None and one.type != "unconfirmed":
+        if (end := _ENDS.get(one.type)) is not None:
             about, _, kind = one.id.rpartition("/")
             over = f"{about}/{kind.replace(one.type, end, 1)}"
             if over not in counts:
                 yield f"unresolved: {one.id} was sent, and {over} never"
             elif min(n.at for n in record.notices if n.id == over) < one.at:
                 yield f"unresolved: {over} was sent before {one.id}"
-    begun = [one for one in record.notices if one.type == "unconfirmed"]
-    if begun and not any(one.type == "unconfirmed_ended" for one in record.notices):
-        yield f"unresolved: {begun[0].id} was sent, and its end never"
+    yield from _unconfirmed(record)
     yield from (
         f"unresolved: {id_} is {state} at the end" for id_, state in record.states.items() if state != "healthy"
     )
     if record.unsent:
         yield f"unresolved: {record.unsent} notifications are not sent at the end"
+
+
+def _unconfirmed(record: Record) -> Iterator[str]:
+    """What nobody could confirm is over, or has become a fault, whose messages go on from there: one for what each host
+    has doubted for itself."""
+    last: dict[str, Notice] = {}
+    for one in sorted(record.notices):
+        component = one.id.partition("@")[0]
+        if one.type == "unconfirmed":
+            last[component] = one
+        elif one.type in ("unconfirmed_ended", "recovered"):
+            last.pop(component, None)
+    yield from (f"unresolved: {one.id} was sent, and nothing since" for one in last.values())
 
 
 def _unfounded(record: Record) -> Iterator[str]:
@@ -207,7 +219,7 @@ def senses(votes: Sequence[Written], decision: Written, component: str) -> set[s
             continue
         known = seen.setdefault(one.row["observer"], [])
         # One that began before the transaction did may have been committed after that.
-        known[:] = ([] if one.at < decision.begun - _SLACK else known) + [one.row["status"]]
+        known[:] = ([] if one.at < decision.begun - _COMMIT else known) + [one.row["status"]]
     return {_count(chosen) for chosen in itertools.product(*(set(known) for known in seen.values()))}
 
 

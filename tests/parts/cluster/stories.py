@@ -25,7 +25,7 @@ FAILOVERS = frozenset(
     {"leader killed", "server crashed", "Patroni killed", "switchover", "leader isolated", "leader frozen"}
 )
 _WEIGHTS = (14, 14, 8, 16, 10, 3, 10, 10, 15)
-_MOST_APART = 60  # seconds between clocks, either way
+_MOST_APART = 40  # seconds that a clock is off, either way
 
 
 class Story(NamedTuple):
@@ -59,8 +59,8 @@ def story(seed: int) -> Story:
     chance = random.Random(seed)
     (blow,) = chance.choices(list(BLOWS), _WEIGHTS)
     blow_at, rounds = chance.randint(3, 6), chance.randint(10, 13)
-    begin = max(1, blow_at + chance.choice((-3, -2, -1, 0, 1)))  # mostly with a fault under way
-    falls = [(begin, begin + chance.randint(3, 7))]
+    begin = max(1, blow_at + chance.choice((-3, -3, -2, -2, -1, 0, 1)))  # mostly with a fault under way
+    falls = [(begin, begin + chance.randint(3, 9))]
     if chance.random() < 0.3:
         falls.append((falls[0][1] + 2, falls[0][1] + 5))
     parted = tuple(sorted(chance.sample(NAMES[:4], 2))) if chance.random() < 0.4 else ()

@@ -1,0 +1,53 @@
+"""Histories on a real cluster (Patroni with etcd, HAProxy, PgBouncer; packages of Debian), each from its seed: five
+hosts watch an agent and the cluster, which is their store as well, while leaders are killed, isolated or changed, etcd
+loses its quorum, hosts are cut off and clocks are apart. A checker judges each by all that was written, done and sent.
+
+HEARTBEAT_BENCH_CLUSTER says how many (2; some 40 s each on two cores), HEARTBEAT_BENCH_CLUSTER_FROM from which seed on
+(0): a history that went wrong can be had again by its seed alone. At least every tenth must have a failover in the
+middle of a pass."""
+
+import os
+import time
+from collections import Counter
+
+from tabulate import tabulate
+from tests.parts.cluster.checker import summary
+from tests.parts.cluster.cluster import Cluster
+from tests.parts.cluster.history import History, Outcome
+from tests.parts.cluster.stories import story
+
+from bench._measure import target
+
+_HISTORIES = 2
+_INSIDE = 0.1  # of all histories: those with a failover inside a pass
+
+
+def main() -> int:
+    first = int(os.environ.get("HEARTBEAT_BENCH_CLUSTER_FROM", "0"))
+    count = int(os.environ.get("HEARTBEAT_BENCH_CLUSTER", _HISTORIES))
+    begun, wrong, inside = time.monotonic(), 0, 0
+    blows: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    with Cluster() as cluster:
+        for seed in range(first, first + count):
+            one = story(seed)
+            print(f"{seed}: {one}", flush=True)
+            outcome = History(cluster, one).play()
+            _show(outcome)
+            wrong += bool(outcome.wrong)
+            inside += bool(outcome.inside)
+            blows[one.blow] += 1
+            total.update(summary(outcome.record))
+    print(f"\n{count} histories in {time.monotonic() - begun:.0f} s, {inside} with a failover inside a pass")
+    print(tabulate([*sorted(blows.items()), *total.items()], disable_numparse=True, tablefmt="plain"))
+    missed = target("histories with a violation", wrong, 0)
+    missed += target("histories without a failover inside a pass", count - inside, count - count * _INSIDE)
+    print()
+    return missed
+
+
+def _show(outcome: Outcome) -> None:
+    figures = ", ".join(f"{number} {what}" for what, number in summary(outcome.record).items())
+    print(f"    {figures}, {outcome.inside} runs with a failover inside, {outcome.seconds:.0f} s", flush=True)
+    for line in outcome.wrong:
+        print(f"    WRONG {line}", flush=True)
