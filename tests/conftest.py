@@ -21,13 +21,19 @@ pytest_plugins = [
     "tests.parts.postgres",
     "tests.parts.systemd",
     "tests.parts.postgres_container",
+    "tests.parts.cluster.fixture",
 ]
 
 
 _BY_CRON = {"test_cron_makes_passes", "test_cron_watches_by_it"}
 
 
-PARTS = {"run_container": "docker", "systemd_box": "systemd", "postgres_container": "docker"}
+PARTS = {
+    "run_container": "docker",
+    "systemd_box": "systemd",
+    "postgres_container": "docker",
+    "real_cluster": "cluster",
+}
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -19,7 +19,7 @@ from tests.parts.manual import DOCS
 from tests.parts.scene import Scene
 from tests.parts.stores import opened
 
-PAGES = ("models-and-mcp", "queues-and-budgets", "openclaw")
+PAGES = ("models-and-mcp", "queues-and-budgets", "openclaw", "patroni")
 TAKEN: set[tuple[str, str, int]] = set()
 
 Said = tuple[str, str | None, str | None]  # status, category, remedy

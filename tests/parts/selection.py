@@ -1,5 +1,5 @@
-"""What `make test` leaves to `make test-all`: tests that start Docker, systemd, cron or a browser, whole stories, long
-properties, and of what is tested on both stores the PostgreSQL half, except for the store's own tests. A test that
+"""What `make test` leaves to `make test-all`: tests that start Docker, systemd, cron, a cluster or a browser, whole
+stories, long properties, and of what is tested on both stores the PostgreSQL half, except for the store's own tests. A test that
 takes longer than most, or waits for what is slow, has the mark `whole` of its own."""
 
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 _ROOT = Path(__file__).parents[2]
 MARK = "whole"  # in the whole suite only
-_PARTS = {"docker", "systemd", "cron"}
+_PARTS = {"docker", "systemd", "cron", "cluster"}
 _FOLDERS = ("tests/commands/", "tests/discovery/", "tests/e2e/", "tests/plugin_host/", "tests/security/")  # processes
 _FILES = frozenset(
     {

@@ -1,22 +1,23 @@
 """Judges a history by its record: what the hosts acknowledged, did and said against what the store holds. Pure.
 
 lost          a run that ended well has its pass in the store, whole and once
-twice         no step of the ladder is taken twice for one incident, or by two hosts at once, and each one is recorded
+twice         each step that was taken is recorded, none begins while another one runs, whichever host takes them, and
+              none for the same incident before the last one had its time
 unresolved    every message that something is down has one that it is over, and neither is sent twice
 unfounded     every decision about a component follows from the votes that the deciding host could see
 """
 
 import itertools
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tests.parts.cluster.audit import Written, moment
-from tests.parts.cluster.observers import GOOD_ROUNDS, QUORUM, Run, Step
+from tests.parts.cluster.observers import GOOD_ROUNDS, GRACE, QUORUM, Run, Step
 
 FAILURES, SUCCESSES = frozenset({"unhealthy", "error"}), frozenset({"healthy", "degraded"})
 _SLACK = 2.0  # seconds between a process and what it writes down
+_MEASURED = 0.5  # seconds: a step's time counts from its record, and its script begins a moment later
 _COMMIT = 1.0  # seconds that a transaction takes from its vote to its end, which a standby has to confirm
 _ENDS = {"agent_down": "recovered", "agent_unobserved": "observed_again"}
 
@@ -116,20 +117,17 @@ def _twice(record: Record) -> Iterator[str]:
             known.append((step, fits[0]))
         else:
             yield f"twice: {step} was taken, and no attempt says so"
-    counts = Counter((attempt.incident, attempt.step) for _, attempt in known)
-    returns = {
-        one.row["id"]: len(json.loads(one.row["relapses"]))
-        for one in record.written
-        if one.what == "heartbeat_incidents"
-    }
-    for (incident, number), count in counts.items():
-        # A step that failed may be tried again; these never fail, so each is taken once for each time that it was down.
-        if count > 1 + returns.get(incident or "", 0):
-            yield f"twice: step {number} was taken {count} times for {incident}"
+    for (one, its), (other, later) in itertools.pairwise(known):
+        if its.incident == later.incident and other.begun - one.begun < GRACE - _MEASURED:
+            apart = f"{other.begun - one.begun:.2f} s"
+            yield f"twice: {other} was taken {apart} after {one} for {its.incident}, which had {GRACE} s to help"
 
 
 def _unresolved(record: Record) -> Iterator[str]:
-    counts = Counter(one.id for one in record.notices)
+    # Without the store each host doubts for itself, and hosts that began to in the same millisecond share the id.
+    alone = [(one.id, one.observer) for one in record.notices if one.type == "unconfirmed"]
+    yield from (f"unresolved: {one} was sent {count} times" for one, count in Counter(alone).items() if count > 1)
+    counts = Counter(one.id for one in record.notices if one.type != "unconfirmed")
     yield from (f"unresolved: {id_} was sent {count} times" for id_, count in counts.items() if count > 1)
     for one in record.notices:
         if (end := _ENDS.get(one.type)) is not None:

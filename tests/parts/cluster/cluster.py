@@ -66,7 +66,7 @@ class Node(NamedTuple):
 
 class Cluster:
     """A context manager. `leader_port` is HAProxy's way to the leader, `pooled_port` that through PgBouncer, and
-    `rest_port` leads to the REST API of any node."""
+    `rest_port` leads to the REST API of any node, `primary_rest_port` to that of the leader."""
 
     def __init__(self) -> None:
         for name in ("patroni", "etcd", "haproxy", "pgbouncer"):
@@ -74,8 +74,9 @@ class Cluster:
         configuration.server_programs()
         self.folder = _folder("hb-cluster-")
         self.network = Network()
-        self._ports = iter(free_ports(3 + 2 * len(MEMBERS) + 2 * len(NODES)))
-        self.leader_port, self.pooled_port, self.rest_port = itertools.islice(self._ports, 3)
+        self._ports = iter(free_ports(4 + 2 * len(MEMBERS) + 2 * len(NODES)))
+        self.leader_port, self.pooled_port = itertools.islice(self._ports, 2)
+        self.rest_port, self.primary_rest_port = itertools.islice(self._ports, 2)
         clients, peers = (dict(zip(MEMBERS, self._ports, strict=False)) for _ in range(2))
         self._clients = clients
         self.etcd = {
@@ -106,7 +107,7 @@ class Cluster:
     def _proxy(self) -> Program:
         path = self.folder / "haproxy.cfg"
         nodes = {one.name: (one.server, one.rest) for one in self.nodes.values()}
-        path.write_text(configuration.haproxy(self.leader_port, self.rest_port, nodes))
+        path.write_text(configuration.haproxy(self.leader_port, self.rest_port, self.primary_rest_port, nodes))
         return self._program("haproxy", lambda: [configuration.program("haproxy"), "-db", "-f", str(path)])
 
     def _pooler(self) -> Program:

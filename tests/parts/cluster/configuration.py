@@ -105,9 +105,9 @@ postgresql:
 """
 
 
-def haproxy(leader: int, rest: int, nodes: Mapping[str, tuple[int, int]]) -> str:
-    """Leads port `leader` to the leader, and `rest` to the REST API of any node; of each node the port of its server
-    and that of its REST API."""
+def haproxy(leader: int, rest: int, primary_rest: int, nodes: Mapping[str, tuple[int, int]]) -> str:
+    """Leads port `leader` to the leader, `rest` to the REST API of any node, and `primary_rest` to that of the leader;
+    of each node the port of its server and that of its REST API."""
     servers = "\n".join(f"  server {name} 127.0.0.1:{own} check port {api}" for name, (own, api) in nodes.items())
     apis = "\n".join(f"  server {name} 127.0.0.1:{api} check" for name, (_, api) in nodes.items())
     return f"""
@@ -129,6 +129,11 @@ listen rest
   bind 127.0.0.1:{rest}
   option httpchk GET /liveness
   default-server inter 500ms fall 2 rise 1
+{apis}
+listen primary_rest
+  bind 127.0.0.1:{primary_rest}
+  option httpchk GET /primary
+  default-server inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
 {apis}
 """
 

@@ -20,6 +20,7 @@ from tests.parts.http import Answer, Seen, healthy_server
 QUORUM, FAILED_ROUNDS, GOOD_ROUNDS = 3, 2, 2
 NAMES = ("o1", "o2", "o3", "o4", "o5")
 STORE_TIMEOUT = 2.0
+GRACE = 3.0  # seconds that a step has to help
 ANYWHERE = "0x7f000001"  # loopback in a form that heartbeat takes for a host on the network, so hosts share it
 _AGENT_SECONDS = 0.03  # what the agent takes to answer
 
@@ -153,7 +154,7 @@ def observer(
     `ports` are those of the agent and of the receiver of messages."""
     name = NAMES[place]
     to_store = cluster.network.way_to((cluster.pooled_port, cluster.leader_port)[place % 2]) if place < 4 else None
-    to_agent, to_rest = cluster.network.way_to(ports[0]), cluster.network.way_to(cluster.rest_port)
+    to_agent, to_rest = cluster.network.way_to(ports[0]), cluster.network.way_to(cluster.primary_rest_port)
     store = cluster.dsn(database, *([to_store.port] if to_store else [])) + f"&application_name={name}"
     text = _config(name, store, folder / name, agent.script, (to_agent.port, to_rest.port, ports[1]))
     ways = tuple(way for way in (to_store, to_agent, to_rest) if way is not None)
@@ -173,7 +174,7 @@ store_timeout = {STORE_TIMEOUT}
 reopen_within = 3
 [recovery]
 verify_wait = 1
-startup_grace = 3
+startup_grace = {GRACE}
 backoff = 1
 timeout = 5
 [channels.hook]
@@ -189,8 +190,7 @@ headers = {{ X-Observer = "{name}" }}
 ladder = [{steps}]
 [components.cluster]
 kind = "agent"
-url = "http://{ANYWHERE}:{ports[1]}/cluster"
+url = "http://{ANYWHERE}:{ports[1]}/primary"
 recovery = "off"
-checks = [{{ path = "members.*.role", op = "contains", critical = "leader", name = "leader" }}]
 {common}
 """
