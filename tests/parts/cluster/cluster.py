@@ -1,17 +1,10 @@
 """The cluster itself: what of it runs, who leads, and what can become of it."""
 
 import itertools
-import json
-import random
 import shutil
-import socket
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
-from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -20,25 +13,12 @@ import psutil
 import psycopg2
 
 from tests.parts.cluster import configuration
+from tests.parts.cluster.asking import PATIENCE, ask, fetched, free_ports, send, wait_until
 from tests.parts.cluster.network import Network, Way
 from tests.parts.cluster.processes import Program
 from tests.parts.postgres import _folder, execute
 
 NODES, MEMBERS = ("node1", "node2", "node3"), ("etcd1", "etcd2", "etcd3")
-_PATIENCE = 120.0  # seconds; a failover takes some seven
-
-
-def free_ports(count: int) -> list[int]:
-    """So many ports that nobody listens on. None is of those that the system gives to clients: the programs come back
-    to theirs again and again, and nobody may have taken it meanwhile."""
-    found: list[int] = []
-    for port in random.sample(range(12_000, 32_000), 2_000):
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            found.append(port)
-        if len(found) == count:
-            return found
-    raise AssertionError(f"no {count} free ports")
 
 
 class Node(NamedTuple):
@@ -126,7 +106,7 @@ class Cluster:
             first.patroni.start()
             self.haproxy.start()
             self.pgbouncer.start()
-            _await("the first node leads", lambda: self.leader() == first.name, self._words)
+            wait_until("the first node leads", lambda: self.leader() == first.name, self._words)
             for node in others:
                 node.patroni.start()
             self.await_order()
@@ -139,10 +119,10 @@ class Cluster:
         """Patroni ends where it finds no etcd at its start."""
         for member in self.etcd.values():
             member.start()
-        _await("etcd answers", lambda: all(map(self._is_healthy, self._clients.values())), self._words)
+        wait_until("etcd answers", lambda: all(map(self._is_healthy, self._clients.values())), self._words)
 
     def _is_healthy(self, port: int) -> bool:
-        return _fetched(f"http://127.0.0.1:{port}/health")[1] == {"health": "true"}
+        return fetched(f"http://127.0.0.1:{port}/health")[1] == {"health": "true"}
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -166,12 +146,17 @@ class Cluster:
 
     def asked(self, node: str, path: str) -> tuple[int, Any]:
         """The status and the JSON that the REST API of a node answers; 0 where it does not."""
-        return _fetched(f"http://127.0.0.1:{self.nodes[node].rest}{path}")
+        return fetched(f"http://127.0.0.1:{self.nodes[node].rest}{path}")
 
     def leader(self) -> str | None:
         """The node that says it leads; None while none does, or two do."""
         found = [name for name in self.nodes if self.asked(name, "/primary")[0] == 200]
         return found[0] if len(found) == 1 else None
+
+    def replica(self) -> str:
+        """The node that follows the leader and is not its synchronous standby."""
+        _, found = self.asked(self.await_leader(), "/cluster")
+        return next(str(one["name"]) for one in found["members"] if one["role"] == "replica")
 
     def in_order(self) -> bool:
         """One leads, both others follow it, one of them synchronously, and both ways to the leader lead there."""
@@ -185,28 +170,28 @@ class Cluster:
         answered, found = self.asked(leader, "/cluster")
         roles = sorted(one["role"] for one in found["members"]) if answered == 200 else []
         with suppress(psycopg2.Error):
-            own = _ask(self.nodes[leader].server, sql)
-            through = [_ask(port, "SELECT pg_is_in_recovery()") for port in (self.leader_port, self.pooled_port)]
+            own = ask(self.nodes[leader].server, sql)
+            through = [ask(port, "SELECT pg_is_in_recovery()") for port in (self.leader_port, self.pooled_port)]
             return own is True and through == [False, False] and roles == ["leader", "replica", "sync_standby"]
         return False
 
     def await_order(self) -> str:
         """Until all is in order; the leader."""
-        _await("the cluster is in order", self.in_order, self._words)
+        wait_until("the cluster is in order", self.in_order, self._words)
         leader = self.leader()
         return leader if leader is not None else self.await_order()
 
     def await_leader(self) -> str:
         """Until one leads; which one."""
-        _await("a node leads", lambda: self.leader() is not None, self._words)
+        wait_until("a node leads", lambda: self.leader() is not None, self._words)
         return self.leader() or self.await_leader()
 
     def await_no_leader(self) -> None:
-        _await("no node leads", lambda: self.leader() is None, self._words)
+        wait_until("no node leads", lambda: self.leader() is None, self._words)
 
-    def await_other_leader(self, before: str, until: float = _PATIENCE) -> str:
+    def await_other_leader(self, before: str, until: float = PATIENCE) -> str:
         """Until another node than `before` leads; which one."""
-        _await(f"another one than {before} leads", lambda: self.leader() not in (None, before), self._words, until)
+        wait_until(f"another one than {before} leads", lambda: self.leader() not in (None, before), self._words, until)
         return self.leader() or self.await_other_leader(before, until)
 
     def _words(self) -> str:
@@ -250,6 +235,19 @@ class Cluster:
             with suppress(psutil.NoSuchProcess):
                 process.suspend()
 
+    @contextmanager
+    def not_receiving(self, node: str) -> Iterator[None]:
+        """Until the end of the block its server takes nothing more from the leader."""
+        found = [one for one in self.nodes[node].servers() if "walreceiver" in " ".join(one.cmdline())]
+        for one in found:
+            one.suspend()
+        try:
+            yield
+        finally:
+            for one in found:
+                with suppress(psutil.NoSuchProcess):
+                    one.resume()
+
     def isolate(self, node: str) -> None:
         """It reaches no etcd and the other nodes do not reach it; clients do."""
         for way in self.nodes[node].ways:
@@ -260,23 +258,13 @@ class Cluster:
         leader = self.leader()
         if leader is None:
             return
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.nodes[leader].rest}/switchover",
-            data=json.dumps({"leader": leader}).encode(),
-            headers={"Content-Type": "application/json"},
-        )
         with suppress(OSError):  # it answers when the other one leads, which may take long
-            urllib.request.urlopen(request, timeout=30).close()
+            send(f"http://127.0.0.1:{self.nodes[leader].rest}/switchover", "POST", {"leader": leader})
 
     def set_paused(self, paused: bool) -> None:
         """Patroni's maintenance mode, in which it does not fail over."""
-        leader = self.leader() or NODES[0]
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.nodes[leader].rest}/config",
-            data=json.dumps({"pause": paused or None}).encode(),
-            method="PATCH",
-        )
-        urllib.request.urlopen(request, timeout=10).close()
+        leader = self.await_leader()
+        send(f"http://127.0.0.1:{self.nodes[leader].rest}/config", "PATCH", {"pause": paused or None})
 
     def lose_quorum(self) -> None:
         """Two of three etcd are gone."""
@@ -299,32 +287,3 @@ class Cluster:
             node.patroni.start()
         self.haproxy.start()
         self.pgbouncer.start()
-
-
-def _fetched(url: str) -> tuple[int, Any]:
-    """The status and the JSON of an answer; 0 where there is none."""
-    try:
-        with urllib.request.urlopen(url, timeout=3) as answer:
-            return answer.status, json.loads(answer.read() or b"null")
-    except urllib.error.HTTPError as error:
-        return error.code, None
-    except (OSError, ValueError, HTTPException):
-        return 0, None
-
-
-def _ask(port: int, sql: str) -> Any:
-    """The value of a query."""
-    where = f"host=127.0.0.1 port={port} user=postgres dbname=postgres connect_timeout=3"
-    with closing(psycopg2.connect(where)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(sql)
-            (value,) = cursor.fetchone()
-            return value
-
-
-def _await(what: str, done: Callable[[], bool], words: Callable[[], str], patience: float = _PATIENCE) -> None:
-    ends = time.monotonic() + patience
-    while not done():
-        assert time.monotonic() < ends, f"not within {patience:.0f} s: {what}\n{words()}"
-        time.sleep(0.1)
