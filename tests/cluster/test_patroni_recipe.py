@@ -43,7 +43,6 @@ def test_the_cluster(recipe: Recipe, real_cluster: Cluster, tmp_path: Path) -> N
     leader = real_cluster.await_order()
     here = {
         "http://db.example.org:8008": f"http://127.0.0.1:{real_cluster.rest_port}",
-        'depends_on = ["leader"]': "",
         "warn = 16_777_216": "warn = 1_000_000",
     }
     with World(recipe, tmp_path, here) as world:
