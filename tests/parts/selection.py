@@ -1,6 +1,6 @@
 """What `make test` leaves to `make test-all`: tests that start Docker, systemd, cron, a cluster or a browser, whole
-stories, long properties, and of what is tested on both stores the PostgreSQL half, except for the store's own tests. A test that
-takes longer than most, or waits for what is slow, has the mark `whole` of its own."""
+stories, long properties, and of what is tested on both stores the PostgreSQL half, except for the store's own tests. A
+test that takes longer than most, or waits for what is slow, has the mark `whole` of its own."""
 
 from pathlib import Path
 
