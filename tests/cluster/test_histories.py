@@ -9,10 +9,10 @@ from tests.parts.cluster.stories import Story
 LEVEL = dict.fromkeys(NAMES, 0.0)
 STORIES = (
     # The primary crashes while a fault is being declared; two hosts see nothing for a while.
-    Story(-1, "server crashed", 3, 0.2, ((1, 6),), (1,), ("o1", "o4"), 5, 8, LEVEL, 9),
+    Story(1_001, "server crashed", 3, 0.2, ((1, 6),), (1,), ("o1", "o4"), 5, 8, LEVEL, 9),
     # A planned change of the leader, and a fault after it, seen by clocks that are apart.
-    Story(-2, "switchover", 2, 0.1, ((4, 9),), (2,), (), 0, 0, LEVEL | {"o2": 40.0, "o5": -30.0}, 9),
-    Story(-3, "etcd without quorum", 3, 0.0, ((2, 7),), (), (), 0, 0, LEVEL, 8),
+    Story(1_002, "switchover", 2, 0.1, ((4, 9),), (2,), (), 0, 0, LEVEL | {"o2": 40.0, "o5": -30.0}, 9),
+    Story(1_003, "etcd without quorum", 3, 0.0, ((2, 7),), (), (), 0, 0, LEVEL, 8),
 )
 
 
