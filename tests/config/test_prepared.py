@@ -25,6 +25,7 @@ kind = "webhook"
 url = "env:HOOK"
 """
 MORE = '[components.other]\nkind = "push"\nperiod = 60\n'
+WINDOW = '[maintenance.move]\nfrom = 2026-01-01T10:00:00Z\nuntil = 2026-01-01T11:00:00Z\nreason = "move"\n'
 HOOK = "http://127.0.0.1:9/s3cr3t-word-of-the-hook"
 
 
@@ -136,10 +137,32 @@ def test_what_another_user_owns_or_shares_is_not_believed(main: Path, user: int,
 
 def test_a_configuration_with_a_date_is_parsed_every_time(main: Path) -> None:
     with main.open("a") as file:
-        file.write('[maintenance.move]\nfrom = 2026-01-01T10:00:00Z\nuntil = 2026-01-01T11:00:00Z\nreason = "move"\n')
+        file.write(WINDOW)
     for _ in range(2):
         run(main)
         assert load.read(main).maintenance and not any(prepared(main))
+
+
+@pytest.mark.parametrize("how", ["a date", "an include that is gone"])
+def test_nothing_stays_of_what_the_files_no_longer_say(main: Path, how: str) -> None:
+    other = main.parent / "more/one.toml"
+    other.write_text(MORE + f"# {HOOK}\n")
+    run(main)
+    place = kept(load.read(main))
+    assert HOOK.encode() in place.read_bytes()
+    if how == "an include that is gone":
+        other.unlink()
+    else:
+        other.write_text(MORE + WINDOW)
+    run(main)
+    assert not place.exists() or HOOK.encode() not in place.read_bytes()
+
+
+def test_nothing_is_kept_of_a_configuration_from_a_pipe(main: Path) -> None:
+    main.write_text(main.read_text().replace("include = ", "#"))
+    script = 'exec "$0" -m heartbeat_cli --config <(cat heartbeat.toml) run'
+    subprocess.run(["bash", "-c", script, sys.executable], check=True, cwd=main.parent, timeout=60)
+    assert not list(main.parent.rglob("prepared"))
 
 
 def test_what_another_version_wrote_is_not_believed(main: Path) -> None:

@@ -47,16 +47,32 @@ def tables_of(path: Path, data: bytes) -> Callable[[str, bytes], Tables | None]:
 
 def keep(config: Config) -> None:
     """Write the tables of a configuration of which a file was parsed. Without a word where that cannot be done, or
-    where `tables_of` would look for them in another place: they are parsed again."""
-    if all(one.prepared for one in config.files) or sum(len(one.data) for one in config.files) > _MOST // 4:
-        return
+    where `tables_of` would look for them in another place: they are parsed again. Nothing stays of what the files no
+    longer say, and nothing is written of a configuration that came through a pipe: it may have been decrypted."""
     from heartbeat_cli.system import files
 
-    with suppress(OSError, ValueError, TypeError, RecursionError, HeartbeatError):
+    with suppress(OSError, HeartbeatError):
         place = places.config_folder(config) / FILE
-        if place == _place(Path(config.source), config.files[0].data):
-            trusted.check(place.parent)
-            files.write_own(place, _text(config))
+        if trusted.is_handed(config.source) or (
+            _holds(place) == len(config.files) and all(one.prepared for one in config.files)
+        ):
+            return
+        trusted.check(place.parent)
+        try:
+            text = _text(config) if place == _place(Path(config.source), config.files[0].data) else None
+        except (ValueError, TypeError, RecursionError):
+            text = None
+        if text is None:
+            place.unlink()
+        else:
+            files.write_own(place, text)
+
+
+def _holds(place: Path) -> int:
+    """The files in it by its first line, 0 where it has none."""
+    with suppress(OSError, ValueError, TypeError, LookupError, RecursionError), place.open("rb") as kept:
+        return len(json.loads(kept.readline(_MOST))[2])
+    return 0
 
 
 def _text(config: Config) -> str:
