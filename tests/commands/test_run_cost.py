@@ -29,8 +29,8 @@ class Counting(App):
     dialect: str
 
     @contextmanager
-    def keeper(self, wait: float = 10.0, begin: Callable[[], None] = lambda: None) -> Iterator[Any]:
-        with super().keeper(wait, begin) as keeper:
+    def keeper(self, wait: float = 10.0, begin: Callable[[], None] = lambda: None, turn: float = 0.0) -> Iterator[Any]:
+        with super().keeper(wait, begin, turn) as keeper:
             yield keeper
             self.statements, self.dialect = keeper.db.statements, keeper.db.dialect
 
