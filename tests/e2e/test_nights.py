@@ -145,14 +145,22 @@ def test_a_queue_has_one_beginning_the_last_job_that_was_done() -> None:
 
 
 def test_an_end_says_what_is_still_open() -> None:
-    assert "\nStill in fault: OpenAI API (since 03:02:30)\n" in night(6)[2]
+    assert "\nStill in fault: OpenAI API (since 03:02:30).\n" in night(6)[2]
     assert "\nNothing else is in fault.\n" in night(1)[1]
-    assert "\nNothing else is in fault; silent hosts: hk-3 (since 03:02:30)\n" in night(8)[2]
-    assert "\nNothing else is in fault.\n" in night(9)[1]
+    silent = "Still in fault: host hk-3 (since 03:02:30) has stopped watching. Apart from that, nothing is in fault."
+    assert f"\n{silent}\n" in night(8)[2] and "Nothing to do now" not in night(8)[2] + night(6)[2]
+    assert "\nApart from that, no fault is known.\n" in night(9)[1] and "Nothing to do now" not in night(9)[1]
+
+
+def test_an_end_with_nothing_left_in_fault_says_that_there_is_nothing_to_do_and_what_to_read_by_day() -> None:
+    by_day = "\nNothing to do now. By day: find in its log why it failed.\n"
+    assert all(by_day in one for one in (night(1)[1], night(5)[-1], night(7)[-1]))
+    assert "\nNothing to do now. By day: ask who stopped it, and why.\n" in night(4)[-1]
 
 
 def test_the_end_of_a_parent_says_who_is_well_again_and_who_is_not_yet() -> None:
-    assert "\nWell again: Main Agent, Worker\nNot well yet: Chat Assistant." in night(2)[1]
+    assert "\nWell again: Main Agent, Worker\nNot well yet: Chat Assistant. Nothing to do: if it" in night(2)[1]
+    assert "it is well.\nApart from that, nothing is in fault.\n" in night(2)[1]
     assert "\nAll that was affected is well: Chat Assistant\nNothing else is in fault.\n" in night(4)[-1]
 
 
@@ -182,10 +190,9 @@ def test_a_fault_that_returns_says_that_the_repair_did_not_hold_and_what_to_do()
 
 def test_what_becomes_of_a_child_that_stays_down_is_said() -> None:
     _, back, worker, _ = night(7)
-    at = "03:04:30"
-    own = f"What still fails at about {at} gets a message of its own, and heartbeat begins its recovery."
-    assert f"\nNot well yet: Worker. {own} No message means that it is well.\n" in back
-    assert f" 2026-11-19 {at} Asia/Hong_Kong\n" in worker
+    own = "Nothing to do: if it still fails at about 03:05, heartbeat sends a message and begins its recovery"
+    assert f"\nNot well yet: Worker. {own}; if no message comes, it is well.\n" in back
+    assert " 2026-11-19 03:04:30 Asia/Hong_Kong\n" in worker
 
 
 def test_another_fault_that_only_waits_to_be_steady_is_healthy_now() -> None:

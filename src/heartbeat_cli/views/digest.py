@@ -63,7 +63,7 @@ def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice,
         "subject": subject,
         "state": sentence(state) if lasting else "",
         "also": _also(lasting, said, voice),
-        "open": "" if lasting or not ended else said[max(ended, key=lambda one: one.at).id]["open"],
+        **_end(lasting, ended, said),
         "label": voice.word(worst(lasting)) if lasting else voice.word("resolved"),
         "advice": _advice(lasting, said, voice, detail.advice),
         "begun": [] if detail.short else [shown(one) for one in begun],
@@ -73,6 +73,12 @@ def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice,
         "at": local_time(voice.now, voice.timezone),
         "timezone": voice.timezone,
     }
+
+
+def _end(lasting: Sequence[Alert], ended: Sequence[Alert], said: Mapping[str, Values]) -> Values:
+    """What is open still, and what is left to do, by the newest end."""
+    last = said[max(ended, key=lambda one: one.at).id] if ended and not lasting else {}
+    return {key: last.get(key, "") for key in ("open", "closing")}
 
 
 def _also(begun: Sequence[Alert], said: Mapping[str, Values], voice: Voice) -> list[str]:

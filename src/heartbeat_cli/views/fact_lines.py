@@ -35,7 +35,6 @@ def of_alert(alert: Alert, voice: Voice) -> Lines:
         "reached": _reached(alert, voice),
         "informed": _informed(alert, voice),
         "relapse": _relapse(alert, voice),
-        "follow": _follow(alert, voice),
         "well": _names(alert.details.get("well"), voice),
         "waited_until": clock_time(details.get("waited_until"), alert, voice),
         "own_fault": _own_fault(alert, voice),
@@ -201,18 +200,3 @@ def _names(value: object, voice: Voice) -> str:
     names = [voice.clean(str(one), 60) for one in as_list(value)]
     shown = voice.word("names_comma").join(names[:NAMED])
     return voice.word("names_and_more", names=shown, count=len(names) - NAMED) if len(names) > NAMED else shown
-
-
-def _follow(alert: Alert, voice: Voice) -> str:
-    """What becomes of those that fail still after what they depend on has recovered."""
-    row = as_list(alert.details.get("follow"))
-    at = clock_time(row[0], alert, voice) if len(row) == 2 else ""
-    if not at or family(alert.type) != "over":
-        return ""
-    words = Text("What still fails at about {at} gets a message of its own. No message means that it is well.")
-    if row[1] is True:
-        words = Text(
-            "What still fails at about {at} gets a message of its own, and heartbeat begins its recovery."
-            " No message means that it is well."
-        )
-    return voice.said(words.with_values(at=at))

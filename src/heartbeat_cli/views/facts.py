@@ -14,7 +14,7 @@ from heartbeat_cli.domain.kinds.container_past import STOPPED
 from heartbeat_cli.domain.kinds.docker_host import FORBIDDEN, IN_TIME
 from heartbeat_cli.domain.recovery.brakes import unheld
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.views import answers, attempts, fact_lines, headline, other_faults
+from heartbeat_cli.views import answers, attempts, closing, fact_lines, headline, other_faults
 from heartbeat_cli.views.answers import shell_word
 from heartbeat_cli.views.fact_lines import moment, number
 from heartbeat_cli.views.voice import Voice
@@ -68,7 +68,7 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "advice": _advice(alert, voice),
         "evidence": _evidence(alert, voice),
         "text": voice.block(str(text), 200_000).splitlines()[:_TEXT_LINES] if text is not None else [],
-        **(fact_lines.of_alert(alert, voice) | other_faults.of_alert(alert, voice)),
+        **(fact_lines.of_alert(alert, voice) | other_faults.of_alert(alert, voice) | closing.of_alert(alert, voice)),
         **(_times(alert, voice) | answers.commands([alert])),
     }
 

@@ -1,12 +1,12 @@
-"""Lines of a message about other components in fault: beside a fault, and at the end of one. Used by `facts`."""
+"""Lines of a message about other components in fault. Used by `facts`; those of the message of an end are in
+`closing`."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from heartbeat_cli.domain.alerting.alert import Alert, family
+from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.kinds import progress
 from heartbeat_cli.domain.text import Text, joined
-from heartbeat_cli.views.fact_lines import NAMED, as_list, cause_of, clock_time, number
+from heartbeat_cli.views.fact_lines import as_list, cause_of, clock_time, number
 from heartbeat_cli.views.voice import Voice
 
 Lines = dict[str, Any]
@@ -19,7 +19,6 @@ def of_alert(alert: Alert, voice: Voice) -> Lines:
     return {
         "also_since": beside(alert, voice, began(alert)),
         "likely": _likely(alert, voice),
-        "open": _open(alert, voice),
     }
 
 
@@ -37,11 +36,11 @@ def beside(alert: Alert, voice: Voice, begun: float | None) -> list[str]:
     found = []
     for place, name in enumerate(names):
         row = as_list(facts[place] if place < len(facts) else ())
-        since, by, cause, earliest, healthy = (*row, None, None, None, None, None)[:5]
+        start, by, cause, earliest, healthy = (*row, None, None, None, None, None)[:5]
         earliest = number(earliest)
         later = earliest is not None and begun is not None and earliest >= begun
         said = voice.said(str(cause or ""), _CAUSE)
-        found.append(_since(name, since, by, alert, voice, said, later, healthy is True))
+        found.append(since(name, start, by, alert, voice, said, later, healthy is True))
     return found
 
 
@@ -56,34 +55,9 @@ def _likely(alert: Alert, voice: Voice) -> str:
     return voice.said(words.with_values(name=voice.clean(str(name), 60), at=at))
 
 
-def _open(alert: Alert, voice: Voice) -> str:
-    """What is still not well, in the message of an end."""
-    found = alert.details.get("open")
-    if family(alert.type) != "over" or not isinstance(found, Mapping):
-        return ""
-    faults, hosts, unseen = (_with_beginnings(found.get(key), alert, voice) for key in ("faults", "hosts", "unseen"))
-    parts = [Text("still in fault: {names}", names=faults) if faults else Text("nothing else is in fault")]
-    parts += [Text("silent hosts: {names}", names=hosts)] if hosts else []
-    parts += [Text("cannot be checked: {names}", names=unseen)] if unseen else []
-    line = voice.said(joined(parts) if len(parts) > 1 or faults else Text("Nothing else is in fault."), 600)
-    return line[:1].upper() + line[1:]
-
-
-def _with_beginnings(value: object, alert: Alert, voice: Voice) -> str:
-    """Names, each with since when (and who has acknowledged it), and how many more there are."""
-    count, *rows = as_list(value) or (0,)
-    shown = [
-        _since(voice.clean(str(row[0]), 60), row[1], row[2] if len(row) > 2 else "", alert, voice)
-        for row in rows[:NAMED]
-        if isinstance(row, list | tuple) and len(row) >= 2
-    ]
-    names, more = voice.word("names_comma").join(shown), round(number(count) or 0) - len(shown)
-    return voice.word("names_and_more", names=names, count=more) if shown and more > 0 else names
-
-
-def _since(
+def since(
     name: str,
-    since: object,
+    begun: object,
     by: object,
     alert: Alert,
     voice: Voice,
@@ -93,7 +67,7 @@ def _since(
 ) -> str:
     """A name with since when it has been so, who has acknowledged it, and what was seen; `later`: it began after what
     the message is about; `healthy`: it is by now, and its fault only waits to be steady."""
-    at, who = clock_time(since, alert, voice), voice.clean(str(by or ""), 60)
+    at, who = clock_time(begun, alert, voice), voice.clean(str(by or ""), 60)
     if not at:
         return name
     words = Text("since {at}, after this began, so not its cause") if later else Text("since {at}")

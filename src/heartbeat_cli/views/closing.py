@@ -1,0 +1,125 @@
+"""The last lines of the message of an end: what is not well yet, what else is in fault, and what is left to do. Used by
+`facts`."""
+
+from collections.abc import Mapping
+from functools import reduce
+from math import ceil
+from typing import Any
+
+from heartbeat_cli.domain.alerting.alert import Alert, family
+from heartbeat_cli.domain.kinds.container_past import STOPPED
+from heartbeat_cli.domain.recovery.brakes import unheld
+from heartbeat_cli.domain.text import Text
+from heartbeat_cli.views.fact_lines import NAMED, as_list, cause_of, clock_time, number
+from heartbeat_cli.views.other_faults import since
+from heartbeat_cli.views.voice import Voice
+
+Lines = dict[str, Any]
+
+# Kinds of what runs by itself, whose log may say why it ended.
+_LOGS = ("agent", "openclaw", "database", "docker", "service", "llm", "mcp", "process", "progress")
+
+
+def of_alert(alert: Alert, voice: Voice) -> Lines:
+    """`open`, `follow` and `closing`: finished lines, "" where there is nothing to say."""
+    if family(alert.type) != "over":
+        return {"open": "", "follow": "", "closing": ""}
+    return {"open": _open(alert, voice), "follow": _follow(alert, voice), "closing": _closing(alert, voice)}
+
+
+def _open(alert: Alert, voice: Voice) -> str:
+    """What is still not well besides what the message names before."""
+    found = alert.details.get("open")
+    if not isinstance(found, Mapping):
+        return ""
+    faults, hosts, unseen = (_with_beginnings(found.get(key), alert, voice) for key in ("faults", "hosts", "unseen"))
+    lines = [Text("Still in fault: {names}.", names=faults)] if faults else []
+    if hosts:
+        one, many = (
+            "Still in fault: host {names} has stopped watching.",
+            "Still in fault: hosts {names} have stopped watching.",
+        )
+        lines.append(Text.counted(_count(found.get("hosts")), one, many, names=hosts))
+    lines += [Text("Still not checked: {names}.", names=unseen)] if unseen else []
+    if not faults:
+        lines.append(_nothing(alert, bool(hosts or unseen)))
+    return voice.said(reduce(lambda first, then: Text("{first} {then}", first=first, then=then), lines), 600)
+
+
+def _nothing(alert: Alert, named: bool) -> Text:
+    """That nothing is in fault, as far as that is known."""
+    if alert.type == "observed_again":
+        return Text("Apart from that, no fault is known.")
+    if named or as_list(alert.details.get("held")):
+        return Text("Apart from that, nothing is in fault.")
+    return Text("Nothing else is in fault.")
+
+
+def _closing(alert: Alert, voice: Voice) -> str:
+    """That nothing has to be done now, where nothing is left in fault, and what is worth a look by day."""
+    found = alert.details.get("open")
+    if alert.type != "recovered" or not isinstance(found, Mapping) or as_list(alert.details.get("held")):
+        return ""
+    if any(_count(found.get(key)) for key in ("faults", "hosts", "unseen")):
+        return ""
+    if _was_stopped(alert):
+        return voice.said(Text("Nothing to do now. By day: ask who stopped it, and why."))
+    of_itself = str(alert.details.get("category") or "process") == "process"
+    if of_itself and alert.details.get("kind") in _LOGS and cause_of(alert):
+        return voice.said(Text("Nothing to do now. By day: find in its log why it failed."))
+    return voice.said(Text("Nothing to do now."))
+
+
+def _was_stopped(alert: Alert) -> bool:
+    """Whether a step was held back because somebody had stopped it."""
+    begin = STOPPED.template.partition("{")[0]
+    rows = [row for row in as_list(alert.details.get("attempts")) if isinstance(row, list | tuple) and len(row) >= 3]
+    return any(row[1] == "held" and unheld(row[2]).startswith(begin) for row in rows if isinstance(row[2], str))
+
+
+def _count(value: object) -> int:
+    return round(number((*as_list(value), 0)[0]) or 0)
+
+
+def _with_beginnings(value: object, alert: Alert, voice: Voice) -> str:
+    """Names, each with since when (and who has acknowledged it), and how many more there are."""
+    rows = as_list(value)[1:]
+    shown = [
+        since(voice.clean(str(row[0]), 60), row[1], row[2] if len(row) > 2 else "", alert, voice)
+        for row in rows[:NAMED]
+        if isinstance(row, list | tuple) and len(row) >= 2
+    ]
+    names, more = voice.word("names_comma").join(shown), _count(value) - len(shown)
+    return voice.word("names_and_more", names=names, count=more) if shown and more > 0 else names
+
+
+def _follow(alert: Alert, voice: Voice) -> str:
+    """What becomes of those that fail still after what they depend on has recovered: nobody has to do anything."""
+    row = as_list(alert.details.get("follow"))
+    at = number(row[0]) if len(row) == 2 else None
+    if at is None:
+        return ""
+    many = len(as_list(alert.details.get("held")))
+    words = Text.counted(
+        many,
+        "Nothing to do: if it still fails at about {at}, heartbeat sends a message; if no message comes, it is well.",
+        "Nothing to do: if one of them still fails at about {at}, heartbeat sends a message;"
+        " if no message comes, all are well.",
+        at=_minute(at, alert, voice),
+    )
+    if row[1] is True:
+        words = Text.counted(
+            many,
+            "Nothing to do: if it still fails at about {at}, heartbeat sends a message and begins its recovery;"
+            " if no message comes, it is well.",
+            "Nothing to do: if one of them still fails at about {at}, heartbeat sends a message and begins its"
+            " recovery; if no message comes, all are well.",
+            at=_minute(at, alert, voice),
+        )
+    return voice.said(words)
+
+
+def _minute(at: float, alert: Alert, voice: Voice) -> str:
+    """The minute by which that has come."""
+    shown = clock_time(ceil(at / 60) * 60, alert, voice)
+    return shown[:5] if len(shown) == len("00:00:00") else shown
