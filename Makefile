@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 
-.PHONY: run test test-all lint matrix catalogs bench reference docs release deb locks clean
+.PHONY: run test test-all lint matrix catalogs bench reference docs release deb locks clean templates
 
 .venv/run: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -48,6 +48,9 @@ matrix: .venv/nox/done  ## versions of Python, of the dependencies and of Postgr
 
 catalogs: .venv/dev  ## bring the .po files up to the code and compile them
 	$(BIN)/python scripts/catalogs
+
+templates: .venv/dev  ## write the templates of messages as Python
+	$(BIN)/python scripts/templates
 
 bench: .venv/dev
 	$(BIN)/python -m bench

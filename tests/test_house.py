@@ -45,6 +45,7 @@ FLOORS = (
     ("store.quorum",),
     ("store.history", "store.state"),
     ("store.sql", "monitors", "actions", "channels", "views"),
+    ("views.compiled",),
     ("config",),
     ("plugins",),
     ("plugin_host", "plugin_api"),
@@ -310,6 +311,15 @@ def test_a_verb_imports_no_more_than_it_needs(name: str, tmp_path: Path) -> None
 
 def test_every_verb_is_measured() -> None:
     assert {words[0] for words in MEASURED.values()} >= set(VERBS)
+
+
+def test_a_run_that_notifies_imports_no_jinja(tmp_path: Path) -> None:
+    config = tmp_path / "heartbeat.toml"
+    down = "retries = 0\nfail_threshold = 1\n[components.job]"
+    text = HEALTHY.format(folder=tmp_path).replace("[components.job]", down)
+    config.write_text(f'{text}[channels.file]\nkind = "file"\npath = "{tmp_path}/told.jsonl"\n')
+    assert "jinja2" not in loaded(config, ["run"])
+    assert "is down" in (tmp_path / "told.jsonl").read_text()
 
 
 def test_a_run_in_fault_or_with_a_page_that_is_not_due_imports_no_more(tmp_path: Path) -> None:

@@ -12,13 +12,16 @@ escaped (`autoescape` is always on); a name it uses and is not given is an error
 import os
 import re
 import stat
+from binascii import crc32
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from heartbeat_cli.errors import HeartbeatError
 from heartbeat_cli.system import trusted
+from heartbeat_cli.views.compiled.parts import MODULES
 
 _PLACES = (Path(__file__).parents[1] / "templates", Path(__file__).parents[3] / "templates")
 _OF_A_LANGUAGE = re.compile(r"(?<=^alert)\.[a-z]{2,3}(-\w+)*(?=\.j2$)")
@@ -63,6 +66,8 @@ def prepare(names: Sequence[str], own: str | None = None) -> None:
     """Compile the first of the templates that is there, and the last, which the others may build upon; what is wrong
     with them is said when they are rendered."""
     with suppress(Exception):
+        if _in_python(names, own):
+            return
         environment = _environment(own, None)
         for name in {found(names, own).name, names[-1]}:
             environment.get_template(name)
@@ -122,8 +127,26 @@ def _kept(folder: Path | None) -> Any:
 
 
 def first(names: Sequence[str], values: Mapping[str, Any], own: str | None = None) -> str:
-    """The first of the templates that is there, filled. Raises HeartbeatError as `render` does."""
+    """The first of the templates that is there, filled; the last one of a language and the last are what it may build
+    upon. Raises HeartbeatError as `render` does."""
+    if fill := _in_python(names, own):
+        with suppress(Exception):  # Jinja says what failed, and where
+            return fill(values)
     return render(found(names, own).name, values, own)
+
+
+def _in_python(names: Sequence[str], own: str | None) -> Callable[[Mapping[str, Any]], str] | None:
+    """What fills the first of these templates without Jinja. None where that, or what it builds upon, is not ours or
+    has been changed since it was written as Python."""
+    path, base = found(names, own), found(names[-2:], own)
+    if path.name not in MODULES:
+        return None
+    module: Any = import_module(f"heartbeat_cli.views.compiled.{MODULES[path.name]}")
+    for name, checksum in module.SOURCES.items():
+        file = path if name == path.name else base
+        if file != _folders(None)[0] / name or crc32(file.read_bytes()) != checksum:
+            return None
+    return module.render  # type: ignore[no-any-return]
 
 
 def found(names: Sequence[str], own: str | None = None) -> Path:

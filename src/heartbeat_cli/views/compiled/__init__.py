@@ -1,0 +1,1 @@
+"""Our own templates of messages as Python, written by scripts/templates."""
