@@ -31,7 +31,7 @@ def test_components_have_the_names_of_the_titles_wherever_they_are_named() -> No
     assert "Not well yet: Worker" in back
     assert "No message until now, because this was in fault: PostgreSQL" in worker
     digest = night(3)[1]
-    assert "\nQueue, Indexer: Read what the failed steps above say" in digest and "\nQueue: journal" in digest
+    assert "\nQueue: Then: heartbeat recover --component queue --force" in digest and "\nQueue: journal" in digest
     assert "Nobody checks these now: Backup of hk-3" in night(8)[1]
     assert "\nAlso in fault now: agents-1 (since 03:01:00: disk / 98 % full)\n" in digest
 
@@ -45,6 +45,28 @@ def test_evidence_of_ours_is_in_the_readers_language() -> None:
     assert (
         "（上限 95%）" in disk and "\n3.4 GB /var/ 的其餘部分\n" in disk and "\n/ 已用 76.3 GB，已檢查 74.9 GB" in disk
     )
+
+
+def test_the_main_cause_stands_in_the_first_lines_and_in_the_advice() -> None:
+    full = night(1)[3]
+    most = "Most are held by chat-api (172.18.0.7): 71 of 98 connections, idle in transaction"
+    assert f"\n{most}\nPostgreSQL runs, but its connections are used up.\n" in full
+    end = "End those of chat-api (172.18.0.7) that are idle in transaction, by their pids in step 2's list"
+    assert f"\n3. {end}: select pg_terminate_backend(PID);\n4. If nobody gets in, stop chat-api.\n" in full
+    failed = night(5)[0]
+    assert "\nRecovery failed with: ModuleNotFoundError: no module named tools\n" in failed
+    assert "\n1. Read what the failed steps above say; fix that first.\n" in failed and "below" not in failed
+
+
+def test_a_container_that_was_killed_says_that_nobody_knows_by_whom_unless_somebody_stopped_it() -> None:
+    unknown = "Docker does not record who ended it; by its record it was not for want of memory."
+    assert f"\n{unknown}\n" in night(9)[2] and unknown not in night(4)[0]
+    assert re.match(r"🔴 \S+ Gateway is down \(stopped at [\d:]{8}, seen since [\d:]{8}\)\n", night(4)[0])
+
+
+def test_a_daemon_that_does_not_answer_is_what_is_in_fault() -> None:
+    own = "The fault is the Docker daemon's; whether the containers work is not known meanwhile. Nothing is restarted."
+    assert f"\n{own}\n" in night(9)[0]
 
 
 def test_moments_of_a_container_are_local() -> None:
@@ -121,16 +143,17 @@ def test_what_held_a_step_back_is_told_in_the_past() -> None:
     waited = "it waited before: PostgreSQL, which it depends on, was in fault"
     assert f"\n1. script: done - restart_agent.sh ended with exit code 0 ({waited})\n" in back and "\n2. " not in back
     assert "Why this message: still failing 3 checks after PostgreSQL recovered" in worker
-    assert "\nPostgreSQL has recovered; what is left is a fault of Worker itself\n" in worker
+    own = "PostgreSQL answers again since 03:03:30; that Worker still fails is a fault of Worker itself"
+    assert f"\n{own}\n" in worker
 
 
 def test_a_budget_says_when_it_begins_anew_and_what_waits_for_it_names_it() -> None:
     tokens, _, jobs, escalated, reminder = night(10)
     assert "\nThe budget starts anew at 2026-11-20 00:00, in 20 h 58 min\n" in tokens
-    spent = "2004110 of 2000000 tokens per day spent (100 %)"
+    spent = "2,004,110 of 2,000,000 tokens per day spent (100 %)"
     for one in (jobs, escalated, reminder):
-        later = "since 03:01:00, after this began, so not its cause"
-        assert f"\nAlso in fault now: Token budget ({later}: {spent}; acknowledged by kim)\n" in one
+        later = f"since 03:01:00: {spent}; it began 9 min after this, so it is not its cause; acknowledged by kim"
+        assert f"\nAlso in fault now: Token budget ({later})\n" in one
 
 
 def test_work_that_stood_still_before_a_budget_was_spent_does_not_wait_for_that() -> None:
@@ -166,7 +189,7 @@ def test_the_end_of_a_parent_says_who_is_well_again_and_who_is_not_yet() -> None
 
 def test_a_time_in_which_nobody_saw_it_is_part_of_since_when() -> None:
     worker = night(9)[2]
-    assert "\nNot seen between 03:01:00 and 03:05:00; by Docker's record it ended at 03:02:41\n" in worker
+    assert "\nNot seen between 03:01:00 and 03:05:00; by Docker's record it stopped at 03:02:41\n" in worker
     assert all("Not seen between" not in one for number in (1, 2, 5, 7, 8, 10) for one in night(number))
 
 
@@ -195,18 +218,20 @@ def test_what_becomes_of_a_child_that_stays_down_is_said() -> None:
     assert " 2026-11-19 03:04:30 Asia/Hong_Kong\n" in worker
 
 
-def test_another_fault_that_only_waits_to_be_steady_is_healthy_now() -> None:
-    why = "since 03:04:30: HTTP 503: worker thread died; healthy now, but not yet for long enough"
-    assert f"\nAlso in fault now: Main Agent ({why})\n" in night(1)[3]
+def test_another_fault_that_only_waits_to_be_steady_is_not_settled_and_not_in_fault() -> None:
+    why = "since 03:04:30: HTTP 503: worker thread died; healthy now, watched until it is steady"
+    assert f"\nNot settled: Main Agent ({why})\n" in night(1)[3] and "Also in fault" not in night(1)[3]
 
 
 def test_the_next_step_says_when_it_is_taken() -> None:
-    assert "\nNow: step 1 of 1: script restart_main.sh\n" in night(1)[0]
+    assert "\nBeing done now: step 1 of 1: script restart_main.sh\n" in night(1)[0]
 
 
 def test_the_address_that_was_asked_stands_in_the_message() -> None:
     assert "\nAsked: https://api.example.com/v1\n" in night(2)[0]
-    assert "Asked: " not in night(6)[1]  # its evidence names it
+    assert "\nAsked: https://api.example.com/v1/models\n" in night(6)[1]
+    assert "\nAsked: http://shop.example.org:8000/health\n" in night(8)[0]
+    assert "Asked: " not in night(6)[0]  # what was seen names it
 
 
 def test_what_cannot_be_acknowledged_says_so_and_names_the_command_that_works() -> None:
@@ -220,27 +245,30 @@ def test_what_cannot_be_acknowledged_says_so_and_names_the_command_that_works() 
 def test_a_host_is_short_of_what_is_over_its_limit_and_what_fails_on_it_has_that_as_its_first_advice() -> None:
     full, digest = night(3)
     assert full.startswith("🔴 [agents-1] agents-1 is short of disk space (since 03:01:00)\n")
-    assert "\nWhat to do\nFirst: agents-1, disk / 98 % full\nQueue, Indexer: Read what the failed steps" in digest
-    assert digest.count("First: ") == digest.count("Read what the failed steps") == 1
-    assert "\nQueue: Look at the unit: systemctl status queue.service\nIndexer: Look at the unit: " in digest
+    first = "First: agents-1, disk / 98 % full: free space in /var/log/nginx/ (61.0 GB)"
+    then = "Queue: Then: heartbeat recover --component queue --force · Look at the unit: systemctl status queue.service"
+    assert f"\nWhat to do\n{first}\n{then}\nIndexer: Then: heartbeat recover --component indexer --force" in digest
+    assert digest.count("First: ") == 1 and "Read what the failed steps" not in digest
+    assert "\nLargest: /var/log/nginx/, 61.0 GB of 76.3 GB used on /\n" in full and "CPU" not in full
+    assert "\nWhat to do\n1. Free space in /var/log/nginx/ (61.0 GB).\n" in full
     assert night(3, "zh-HK")[0].startswith("🔴 [agents-1] agents-1 磁碟空間不足")
 
 
 def test_what_it_means_is_said_by_the_kind_of_failure() -> None:
     shop, openai, _ = night(6)
-    assert "\nThe address answers, but its certificate has expired.\n" in shop
+    assert "\nNo request can be made: its certificate has expired.\n" in shop
     assert "\nThe provider answers, but refuses our key.\n" in openai
     assert "\nThe provider is overloaded or has a fault of its own.\n" in night(2)[0]
 
 
 def test_a_step_that_is_left_out_is_named() -> None:
-    left_out = "postgres reload (step 2 is left out: it cannot help with this kind of fault)"
-    assert f"\nNow: step 1 of 2: {left_out}\n" in night(1)[3]
+    left_out = "postgres reload (step 2, script restart_db.sh, is left out: it cannot help with this kind of fault)"
+    assert f"\nBeing done now: step 1 of 2: {left_out}\n" in night(1)[3]
 
 
 def test_a_container_that_was_not_seen_has_the_evidence_of_the_engine() -> None:
     unseen, _, worker = night(9)
-    assert worker.startswith("🔴 [agents-1] Worker is down (since 03:05:00 at the latest)\n")
+    assert worker.startswith("🔴 [agents-1] Worker is down (stopped at 03:02:41, seen since 03:05:00)\n")
     assert "FinishedAt 2026-11-19 03:02:41" in worker and "\njob 4711: 3 of 9 pages\n" in worker
     assert "docker ps" not in unseen and "\n1. Check the Docker daemon: systemctl status docker," in unseen
 
@@ -250,7 +278,7 @@ def test_the_command_of_a_restart_stands_once_and_not_while_heartbeat_restarts()
     assert "\nRecovery is off for it\n" in shop
     assert "\n3. Restart the agent: heartbeat recover --component shop --force\n" in shop
     assert shop.count("--force") == 1 and "Restart" not in night(7)[0] + night(1)[0]
-    assert "\nhk-2 gets an HTTP answer, so the address can be reached; what answers there, or" in shop
+    assert "\nhk-2 gets an HTTP answer, so the address can be reached; the fault is in Shop Assistant" in shop
 
 
 def test_where_recovery_is_off_the_command_that_takes_its_step_is_a_step_of_the_advice() -> None:

@@ -36,11 +36,11 @@ def test_a_fault_that_began_after_the_one_of_the_message_is_not_its_cause() -> N
         found = [one for one in text(type_, **(also | details)).splitlines() if one.startswith("Also in fault")]
         return found[0].removeprefix("Also in fault now: ")
 
-    later = "Tokens (since 11:07:10, after this began, so not its cause: spent)"
-    assert line("agent_down", START) == later
+    later = "Tokens (since 11:07:10: spent; it began {} after this, so it is not its cause)"
+    assert line("agent_down", START) == later.format("30 s")
     assert line("agent_down", START - 1) == line("agent_down", None) == "Tokens (since 11:07:10: spent)"
     stuck = Text("{n} wait, none done since {at}", n="4", at="2026-11-18T11:00:00+00:00")
-    assert line("progress_down", START - 1, cause=stuck) == later
+    assert line("progress_down", START - 1, cause=stuck) == later.format("7 min")
 
 
 def several(**of: dict[str, object]) -> list[str]:
@@ -64,7 +64,7 @@ def several(**of: dict[str, object]) -> list[str]:
 
 
 def test_a_digest_says_once_what_is_to_be_done_for_several() -> None:
-    full = {"host_fault": ["pi", "disk / full"]}
+    full: dict[str, object] = {"host_fault": ["pi", "disk / full"]}
     checked, read = "Check that the agent's process is running.", "Read the agent's log"
     (same, *_) = several(a={}, b={})
     assert same == f"a, b: {checked}"
@@ -91,7 +91,7 @@ def test_a_container_that_ended_while_nobody_saw_it_ended_when_docker_says_so() 
         found = text("docker_down", cause="x", unseen=[START - 240, START], evidence=evidence).splitlines()
         return next(one for one in found if one.startswith("Not seen between"))
 
-    known = "Not seen between 11:02:40 and 11:06:40; by Docker's record it ended at 11:03:07"
+    known = "Not seen between 11:02:40 and 11:06:40; by Docker's record it stopped at 11:03:07"
     assert line("exited", "2026-11-18T11:03:07.123456789Z") == known
     unknown = "Not seen between 11:02:40 and 11:06:40: it may have begun in that time"
     assert line("running", "2026-11-18T11:03:07Z") == unknown, "it runs again"
@@ -99,6 +99,6 @@ def test_a_container_that_ended_while_nobody_saw_it_ended_when_docker_says_so() 
 
 
 def test_what_fails_still_after_its_parent_has_recovered_fails_by_itself() -> None:
-    own = "Db has recovered; what is left is a fault of jobs itself"
+    own = "Db answers again since 11:07:10; that jobs still fails is a fault of jobs itself"
     assert own in text("agent_down", waited_for="Db", waited_until=START + 30)
     assert own not in text("agent_down", waited_for="Db"), "nobody knows whether it has"

@@ -1,6 +1,7 @@
 """What to do about a fault, in English."""
 
 from heartbeat_cli.i18n.catalogs import N_
+from heartbeat_cli.views.advice_causes import BY_CAUSE
 from heartbeat_cli.views.advice_unseen import UNSEEN
 
 _BIGGEST_USERS = (
@@ -15,7 +16,10 @@ _WRITTEN_BY_A_JOB = (
 )
 _SPENT = (
     N_("Find out what spends: compare the usage by key and model in the console of the provider or gateway."),
-    N_("Stop it, or raise `limit` in [components.{id}] of heartbeat.toml."),
+    N_(
+        "Stop what spends; if it is meant, raise `limit` in [components.{id}] of heartbeat.toml. That gives no more"
+        " budget: heartbeat only reports what is spent, and stops nothing."
+    ),
     N_("What has stopped for want of it goes on by itself once there is budget again."),
 )
 RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
@@ -58,33 +62,23 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
         N_("If that was its own configuration, restart it: {restart}"),
     ),
     "certificate": (
-        N_("Renew the certificate on the server that shows it, and have the server load it."),
+        N_("Renew the certificate on the server that presents it, and have the server load it."),
         N_(
             "See whose it is and when it expired:"
-            " openssl s_client -connect HOST:443 </dev/null | openssl x509 -noout -subject -enddate"
+            " openssl s_client -connect {place} </dev/null | openssl x509 -noout -subject -enddate"
         ),
         N_("Find out why it was not renewed: the timer or job that renews it, and its log."),
     ),
     "llm_credentials": (
         N_("heartbeat asks with the API key in [components.{id}] of its configuration: that key is refused."),
-        N_("See in the provider's console whether it was revoked or has expired; make a new one and enter it there."),
+        N_(
+            "See in the provider's console whether it was revoked or has expired; make a new one there, and enter it in"
+            " [components.{id}] of heartbeat.toml."
+        ),
         N_("Do the agents use the same key? Then enter the new one there, too, and restart them."),
     ),
     "resource": _BIGGEST_USERS,
-    "database_resource": (
-        N_(
-            "Get in as the superuser, on the database's host: superuser_reserved_connections keeps slots for it:"
-            " sudo -u postgres psql"
-        ),
-        N_(
-            "See who holds connections: select pid, usename, application_name, client_addr, state, state_change"
-            " from pg_stat_activity order by state_change;"
-        ),
-        N_("End a session by the pid of that list: select pg_terminate_backend(PID);"),
-        N_("If nobody gets in, stop the application that holds most of them."),
-        N_("Then mend that application: it leaves sessions open."),
-        N_("If all are needed: put a pooler in front, or raise max_connections."),
-    ),
+    **BY_CAUSE,
     "openclaw_resource": (
         N_("Look at the CPU of the host, and which process uses it: top."),
         N_("Find out which work holds the gateway up: openclaw status, its log, its scheduled jobs and plugins."),
@@ -211,6 +205,7 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
         N_("heartbeat restarts it once more. Read today what its log says right before it fails: that is the cause."),
     ),
     "failed_steps": (N_("Read what the failed steps above say, and the evidence below; fix that first."),),
+    "failed_steps_alone": (N_("Read what the failed steps above say; fix that first."),),
     "recovery_denied": (
         N_("Give heartbeat's user the right that is named above, or restart it by hand."),
         N_("Try it as that user: heartbeat recover --component {id}"),

@@ -27,7 +27,14 @@ DESCRIPTIONS = {
     "llm_credentials": N_("The provider answers, but refuses our key."),
     "llm_quota": N_("The provider answers, but a quota or limit is used up."),
     "category_credentials": N_("It answers, but refuses the key or login that heartbeat uses."),
-    "category_certificate": N_("The address answers, but its certificate has expired."),
+    "category_certificate": N_("No request can be made: its certificate has expired."),
+    "folder_full": N_("A disk of the machine is full."),
+    "disk_full": N_("A disk of the machine is full."),
+    "database_held": N_("PostgreSQL runs, but its connections are used up."),
+    "database_held_idle": N_("PostgreSQL runs, but its connections are used up."),
+    "database_resource": N_("PostgreSQL runs, but is short of connections, memory or disk space."),
+    "category_dependency": N_("Something that it needs has failed."),
+    "category_network": N_("The network on the way to it has failed."),
     "category_provider": N_("The provider is overloaded or has a fault of its own."),
     "slow": N_("It answers, but later than it should."),
     "degraded": N_("It works, with a warning."),
@@ -50,7 +57,10 @@ DESCRIPTIONS = {
     "unconfirmed": N_("It is not declared a fault and not restarted: its quorum requires more hosts to see it fail."),
     "lock_held": N_("An earlier run has not ended, and only one may work at a time. Nothing is checked meanwhile."),
     "unobserved": N_(
-        "heartbeat cannot make the check, so nobody knows whether this works. Nothing is restarted meanwhile."
+        "heartbeat cannot make the check, so whether it works is not known. Nothing is restarted meanwhile."
+    ),
+    "docker_hangs": N_(
+        "The fault is the Docker daemon's; whether the containers work is not known meanwhile. Nothing is restarted."
     ),
     "buttons_off": N_("Acknowledge, silence and recover by command; messages arrive as before."),
     "store_unreachable": N_("The database that heartbeat keeps its records in does not answer."),

@@ -63,6 +63,7 @@ def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice,
         "subject": subject,
         "state": sentence(state) if lasting else "",
         "also": _also(lasting, said, voice),
+        "settling": _also(lasting, said, voice, settling=True),
         **_end(lasting, ended, said),
         "label": voice.word(worst(lasting)) if lasting else voice.word("resolved"),
         "advice": _advice(lasting, said, voice, detail.advice),
@@ -81,17 +82,14 @@ def _end(lasting: Sequence[Alert], ended: Sequence[Alert], said: Mapping[str, Va
     return {key: last.get(key, "") for key in ("open", "closing")}
 
 
-def _also(begun: Sequence[Alert], said: Mapping[str, Values], voice: Voice) -> list[str]:
+def _also(begun: Sequence[Alert], said: Mapping[str, Values], voice: Voice, settling: bool = False) -> list[str]:
     """The other components in fault, of those that the alerts name, each with since when and what was seen: whether it
     began after all that the message is about, too."""
     own = {said[one.id]["name"] for one in begun}
     moments = [other_faults.began(one) for one in begun]
     last = None if None in moments else max(filter(None, moments), default=None)
     known = {
-        name: line
-        for one in begun
-        for name, line in zip(said[one.id]["also"], other_faults.beside(one, voice, last), strict=True)
-        if name not in own
+        name: line for one in begun for name, line in other_faults.named(one, voice, last, settling) if name not in own
     }
     return list(known.values())
 
@@ -170,6 +168,7 @@ def _state(alerts: Sequence[Alert], begun: Sequence[Alert], voice: Voice) -> str
         count, total = (number(alert.details.get(key)) for key in ("in_fault", "watched"))
         if count is not None and total:
             key = "digest_in_fault" if begun else "digest_still" if count else "digest_well"
+            key = "digest_all_in_fault" if key == "digest_in_fault" and count >= total else key
             known = sum(family(one.type) == "down" for one in begun)
             return voice.word(key, count=round(count), total=round(total)) if not begun or count > known else ""
     return ""

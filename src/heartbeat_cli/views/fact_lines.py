@@ -7,7 +7,7 @@ from typing import Any
 
 from heartbeat_cli.domain.alerting.alert import Alert, family, is_about_fault
 from heartbeat_cli.domain.checking.result import FAILURES
-from heartbeat_cli.domain.kinds import container, progress
+from heartbeat_cli.domain.kinds import main_cause, progress
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.text import Text, listed, plain
 from heartbeat_cli.views.answers import by_hand, has_no_incident
@@ -17,6 +17,7 @@ from heartbeat_cli.views.wording import local_time
 Lines = dict[str, Any]
 
 _HTTP = re.compile(r"HTTP \d{3}\b")
+_URL = re.compile(r"https?://[^\s()]+")
 _INFORMED = 6  # channels that are named
 NAMED = 3  # others that a line names; more are counted
 _LATEST = 2e11  # seconds since the epoch that are still a date
@@ -94,9 +95,11 @@ def _reached(alert: Alert, voice: Voice) -> str:
     if not answered or not any(row[1] == "error" for row in rows) or not is_about_fault(alert):
         return ""
     words = Text(
-        "{host} gets an HTTP answer, so the address can be reached; what answers there, or is behind that, has failed"
+        "{host} gets an HTTP answer, so the address can be reached; the fault is in {name} itself, or in the proxy"
+        " before it"
     )
-    return voice.said(words.with_values(host=answered[0]))
+    name = voice.clean(str(alert.details.get("name") or alert.component), 60)
+    return voice.said(words.with_values(host=answered[0], name=name))
 
 
 def _informed(alert: Alert, voice: Voice) -> str:
@@ -134,26 +137,20 @@ def _unseen(alert: Alert, voice: Voice) -> str:
     if not begun or not ended:
         return ""
     words = Text("Not seen between {begun} and {ended}: it may have begun in that time")
-    at = _container_ended(alert)
+    at = main_cause.ended(alert.details.get("evidence"))
     if at is not None and (number(span[0]) or 0.0) <= at <= (number(span[1]) or 0.0):
-        words = Text("Not seen between {begun} and {ended}; by Docker's record it ended at {at}")
+        words = Text("Not seen between {begun} and {ended}; by Docker's record it stopped at {at}")
     return voice.said(words.with_values(begun=begun, ended=ended, at=clock_time(at, alert, voice)))
-
-
-def _container_ended(alert: Alert) -> float | None:
-    """When a container ended (epoch seconds), by what the Engine said of it."""
-    evidence = alert.details.get("evidence")
-    pieces = list(evidence.values()) if isinstance(evidence, Mapping) else []
-    return next((at for one in pieces if (at := container.ended_by(one)) is not None), None)
 
 
 def _own_fault(alert: Alert, voice: Voice) -> str:
     """Of what fails still after what it depends on has recovered: whose fault that is."""
     parent, name = (voice.clean(str(alert.details.get(key) or ""), 60) for key in ("waited_for", "name"))
-    if number(alert.details.get("waited_until")) is None or not parent:
+    at = clock_time(alert.details.get("waited_until"), alert, voice)
+    if not at or not parent:
         return ""
-    words = Text("{parent} has recovered; what is left is a fault of {name} itself")
-    return voice.said(words.with_values(parent=parent, name=name or voice.clean(alert.component, 60)))
+    words = Text("{parent} answers again since {at}; that {name} still fails is a fault of {name} itself")
+    return voice.said(words.with_values(parent=parent, at=at, name=name or voice.clean(alert.component, 60)))
 
 
 def _renews(alert: Alert, voice: Voice) -> str:
@@ -165,15 +162,16 @@ def _renews(alert: Alert, voice: Voice) -> str:
 
 
 def _address(alert: Alert, voice: Voice) -> str:
-    """The URL that is asked, where neither what was seen nor the evidence names its host."""
+    """The URL that is asked, where what was seen does not name its host."""
     url = alert.details.get("address")
+    evidence = alert.details.get("evidence")
+    http = evidence.get("http") if isinstance(evidence, Mapping) else None
+    if isinstance(http, str) and (asked := _URL.search(plain(http))):  # what was asked is more than what is configured
+        url = asked[0]
     if not isinstance(url, str) or not url or not is_about_fault(alert):
         return ""
     host = re.sub(r":\d+$", "", url.partition("://")[2].partition("/")[0])
-    evidence = alert.details.get("evidence")
-    evidence = evidence if isinstance(evidence, Mapping) else {}
-    known = "http" in evidence or any(host in str(one) for one in (alert.details.get("cause"), *evidence.values()))
-    return "" if known else voice.clean(url, 200)
+    return "" if host in cause_of(alert) else voice.clean(url, 200)
 
 
 def _relapse(alert: Alert, voice: Voice) -> str:

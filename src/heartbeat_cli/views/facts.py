@@ -10,15 +10,13 @@ from typing import Any
 from heartbeat_cli import plugins
 from heartbeat_cli.domain.alerting.alert import HANDOFFS, SOUNDLESS, Alert, family
 from heartbeat_cli.domain.checking.result import FAILURES
-from heartbeat_cli.domain.kinds.container_past import STOPPED
 from heartbeat_cli.domain.kinds.docker_host import FORBIDDEN, IN_TIME
-from heartbeat_cli.domain.recovery.brakes import unheld
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.views import answers, attempts, closing, fact_lines, headline, other_faults
+from heartbeat_cli.views import answers, attempts, cause_lines, closing, fact_lines, headline, other_faults
 from heartbeat_cli.views.answers import shell_word
 from heartbeat_cli.views.fact_lines import moment, number
 from heartbeat_cli.views.voice import Voice
-from heartbeat_cli.views.wording import blamed, description, local_time, recommendations, told
+from heartbeat_cli.views.wording import description, local_time, recommendations, told
 
 Values = dict[str, Any]
 
@@ -52,7 +50,7 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "description": _description(alert, voice),
         "category": _category(alert, voice),
         "said": cause,
-        "cause": blamed(cause, _text(details.get("category")), voice.locale),
+        "cause": cause,
         "remedy": "" if ends else _remedy(alert, voice),
         "last": _last(alert, voice),
         "flapping": bool(details.get("flapping")),
@@ -69,6 +67,7 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "evidence": _evidence(alert, voice),
         "text": voice.block(str(text), 200_000).splitlines()[:_TEXT_LINES] if text is not None else [],
         **(fact_lines.of_alert(alert, voice) | other_faults.of_alert(alert, voice) | closing.of_alert(alert, voice)),
+        **cause_lines.of_alert(alert, voice),
         **(_times(alert, voice) | answers.commands([alert])),
     }
 
@@ -122,13 +121,14 @@ def mark(alert: Alert) -> str:
 
 
 def _description(alert: Alert, voice: Voice) -> str:
-    for topic in (alert.type, family(alert.type)):
+    for topic in (_by_what_was_said(alert, ""), alert.type, family(alert.type)):
         if found := description(topic, voice.locale):
             return found
     if family(alert.type) != "down":
         return ""
     kind, category = str(alert.details.get("kind", "")), _text(alert.details.get("category"))
-    for topic in (f"{kind}_{category}", f"category_{category}"):
+    special, _ = cause_lines.topic(alert, voice)
+    for topic in (special, f"{kind}_{category}", f"category_{category}"):
         if found := description(topic, voice.locale):
             return found
     return description(kind, voice.locale) or voice.clean(plugins.own_words(kind)[0], _SENTENCE)
@@ -140,8 +140,9 @@ def _advice(alert: Alert, voice: Voice) -> list[str]:
     found, by_hand = _of_topic(alert, voice), answers.by_hand(alert)
     if found and by_hand and not any(by_hand in step for step in found):
         found += recommendations("by_hand", "", "", voice.locale, by_hand)
-    first = [line] if (line := host_first(alert, voice)) else []
-    return [voice.clean(step) for step in [*first, *_first(alert, voice), *found] if found]
+    if first := host_first(alert, voice):
+        return [voice.clean(step) for step in [first, *_after_host(alert, voice), *found] if found]
+    return [voice.clean(step) for step in [*_first(alert, voice), *found] if found]
 
 
 def _of_topic(alert: Alert, voice: Voice) -> list[str]:
@@ -159,8 +160,11 @@ def _of_topic(alert: Alert, voice: Voice) -> list[str]:
     handoff = handoff if handoff in HANDOFFS[1:] else ""  # that recovery failed has the advice of the fault
     handoff = "recovery_held" if details.get("held_back") is True else handoff
     handoff = _by_what_was_said(alert, handoff) or handoff
-    for topic in (handoff, f"{kind}_{category}", general, alert.type, family(alert.type), kind if own else ""):
-        if found := recommendations(topic, id_, target, voice.locale, restart, observer, unreached, restarts, by_hand):
+    special, more = cause_lines.topic(alert, voice)
+    for topic in (handoff, special, f"{kind}_{category}", general, alert.type, family(alert.type), kind if own else ""):
+        if found := recommendations(
+            topic, id_, target, voice.locale, restart, observer, unreached, restarts, by_hand, more
+        ):
             return found
     if not own:
         return []
@@ -171,9 +175,7 @@ def _of_topic(alert: Alert, voice: Voice) -> list[str]:
 def _by_what_was_said(alert: Alert, handoff: str) -> str:
     """The advice for what a sentence of ours says: a container that somebody stopped, a Docker daemon that hangs or
     takes nobody in."""
-    if "recovery_held" in (handoff, alert.type) and unheld(_text(alert.details.get("recovery"))).startswith(
-        _begin(STOPPED)
-    ):
+    if "recovery_held" in (handoff, alert.type) and cause_lines.was_stopped(alert):
         return "recovery_stopped"
     cause = _text(alert.details.get("cause")) if family(alert.type) == "unobserved" else ""
     known = {"docker_forbidden": FORBIDDEN, "docker_hangs": IN_TIME}
@@ -187,10 +189,23 @@ def _begin(said: Text) -> str:
 def host_first(alert: Alert, voice: Voice) -> str:
     """That a fault of the host it runs on comes before all else; "" where there is none."""
     host = _list(alert.details.get("host_fault"))
-    if len(host) != 2 or family(alert.type) == "over":
+    if len(host) < 2 or family(alert.type) == "over":
         return ""
     name, cause = voice.clean(str(host[0]), 60), voice.said(str(host[1]), 80)
-    return voice.said(Text("First: {name}, {cause}", name=name, cause=cause))
+    line = Text("First: {name}, {cause}", name=name, cause=cause)
+    if len(host) == 4:
+        folder, size = voice.clean(str(host[2]), 160), voice.clean(str(host[3]), 20)
+        line = Text("{line}: free space in {folder} ({size})", line=line, folder=folder, size=size)
+    return voice.said(line)
+
+
+def _after_host(alert: Alert, voice: Voice) -> list[str]:
+    """What to do of the component itself once the fault of its host is mended: nothing but a step by hand helps it
+    then, where recovery has come to its end."""
+    if not _has_failed(alert):
+        return []
+    command = f"heartbeat recover --component {shell_word(alert.component)} --force"
+    return [voice.said(Text("Then: {command}", command=command))]
 
 
 def _first(alert: Alert, voice: Voice) -> list[str]:
@@ -199,10 +214,15 @@ def _first(alert: Alert, voice: Voice) -> list[str]:
     if alert.details.get("again") is True and alert.details.get("repair"):
         topic = "failed_again_now" if alert.details.get("restarts") == "now" else "failed_again"
         return recommendations(topic, "", "", voice.locale)
+    topic = "failed_steps" if alert.details.get("evidence") else "failed_steps_alone"
+    return recommendations(topic, "", "", voice.locale) if _has_failed(alert) else []
+
+
+def _has_failed(alert: Alert) -> bool:
+    """Whether recovery has come to its end with a step that failed."""
     ended = "recovery_failed" in (alert.type, alert.details.get("handoff"))
     tried = [row[1] for row in _list(alert.details.get("attempts")) if isinstance(row, list | tuple) and len(row) >= 3]
-    known = ended and any(outcome in ("failed", "refused") for outcome in tried)
-    return recommendations("failed_steps", "", "", voice.locale) if known else []
+    return ended and any(outcome in ("failed", "refused") for outcome in tried)
 
 
 def _votes(alert: Alert, voice: Voice) -> list[Values]:

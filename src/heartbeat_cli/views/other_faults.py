@@ -5,6 +5,7 @@ from typing import Any
 
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.kinds import progress
+from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.views.fact_lines import as_list, cause_of, clock_time, number
 from heartbeat_cli.views.voice import Voice
@@ -18,6 +19,7 @@ def of_alert(alert: Alert, voice: Voice) -> Lines:
     """The names that `facts.of_alert` adds to its own: finished lines, each "" where there is nothing to say."""
     return {
         "also_since": beside(alert, voice, began(alert)),
+        "settling": beside(alert, voice, began(alert), settling=True),
         "likely": _likely(alert, voice),
     }
 
@@ -28,19 +30,27 @@ def began(alert: Alert) -> float | None:
     return progress.stalled_since(cause_of(alert)) or number(alert.details.get("started"))
 
 
-def beside(alert: Alert, voice: Voice, begun: float | None) -> list[str]:
-    """The other components in fault, each with since when, who has acknowledged it, and what was seen. What can only
-    have begun after `begun` (epoch seconds) is not the cause of what began then."""
+def beside(alert: Alert, voice: Voice, begun: float | None, settling: bool = False) -> list[str]:
+    """The other components in fault (with `settling`, those that are healthy by now and only wait to be steady), each
+    with since when, who has acknowledged it, and what was seen. What can only have begun after `begun` (epoch seconds)
+    is not the cause of what began then."""
+    return [line for _, line in named(alert, voice, begun, settling)]
+
+
+def named(alert: Alert, voice: Voice, begun: float | None, settling: bool = False) -> list[tuple[str, str]]:
+    """The lines of `beside`, each after its component's name."""
     names = [voice.clean(str(one), 60) for one in as_list(alert.details.get("also"))]
     facts = list(as_list(alert.details.get("also_since")))
     found = []
     for place, name in enumerate(names):
         row = as_list(facts[place] if place < len(facts) else ())
         start, by, cause, earliest, healthy = (*row, None, None, None, None, None)[:5]
+        if (healthy is True) is not settling:
+            continue
         earliest = number(earliest)
         later = earliest is not None and begun is not None and earliest >= begun
         said = voice.said(str(cause or ""), _CAUSE)
-        found.append(since(name, start, by, alert, voice, said, later, healthy is True))
+        found.append((name, since(name, start, by, alert, voice, said, begun if later else None, healthy is True)))
     return found
 
 
@@ -62,17 +72,24 @@ def since(
     alert: Alert,
     voice: Voice,
     cause: str = "",
-    later: bool = False,
+    after: float | None = None,
     healthy: bool = False,
 ) -> str:
-    """A name with since when it has been so, who has acknowledged it, and what was seen; `later`: it began after what
-    the message is about; `healthy`: it is by now, and its fault only waits to be steady."""
+    """A name with since when it has been so, who has acknowledged it, and what was seen; `after`: when began (epoch
+    seconds) what it is not the cause of, as it is younger; `healthy`: its fault only waits to be steady."""
     at, who = clock_time(begun, alert, voice), voice.clean(str(by or ""), 60)
     if not at:
         return name
-    words = Text("since {at}, after this began, so not its cause") if later else Text("since {at}")
-    said: str = words.with_values(at=at)
+    said: str = Text("since {at}", at=at)
     said = Text("{line}: {said}", line=said, said=cause) if cause else said
-    said = joined([said, Text("healthy now, but not yet for long enough")]) if healthy else said
+    said = joined([said, Text("healthy now, watched until it is steady")]) if healthy else said
+    said = joined([said, *_later(number(begun), after)]) if after is not None else said
     said = joined([said, Text("acknowledged by {by}", by=who)]) if who else said
     return voice.said(Text("{line} ({how})", line=name, how=said))
+
+
+def _later(at: float | None, after: float) -> list[Text]:
+    """That it began after something, and so is not the cause of that."""
+    if at is None:
+        return []
+    return [Text("it began {span} after this, so it is not its cause", span=duration(max(0.0, at - after)))]

@@ -3,7 +3,7 @@
 Every pass imports this, and hardly one has something to say: the words and the catalogs are imported then."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -81,17 +81,19 @@ def recommendations(
     unreached: str = "",
     restarts: bool = True,
     by_hand: str = "",
+    more: Mapping[str, str] | None = None,
 ) -> list[str]:
     """The numbered advice for a kind, or for `slow`; `target` is the container or unit it is about, `restart` the
     command that restarts it ("": not known, so none is named), `observer` the host that has seen it, `unreached` the
     hosts that got no answer over the network ("": none, so the network is not named). Without `restarts` there is none
-    of the lines that advise a restart; with `by_hand`, these name that command and no other."""
+    of the lines that advise a restart; with `by_hand`, these name that command and no other. `more`: what the lines
+    may name besides."""
     from heartbeat_cli.i18n import catalogs
     from heartbeat_cli.views.advice import RECOMMENDATIONS
 
     lines, restart = RECOMMENDATIONS.get(topic, ()), by_hand or restart
     values = {"id": component, "target": target, "restart": restart, "unreached": unreached}
-    values["observer"] = observer or word("this_host", locale)
+    values |= {"observer": observer or word("this_host", locale), **(more or {})}
     # One pass: a name that looks like a placeholder stays a name.
     return [
         _PLACE.sub(lambda place: values.get(place[1], place[0]), line if restart else _RESTART.sub(_stop, line))

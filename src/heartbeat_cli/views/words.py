@@ -97,6 +97,7 @@ WORDS = {
     "watching": N_("watching"),
     "again": N_("{title} again, {n} times in {span}"),
     "digest_in_fault": N_("in fault now: {count} of {total} components"),
+    "digest_all_in_fault": N_("all {total} components are in fault now"),
     "digest_still": N_("still in fault: {count} of {total} components"),
     "digest_well": N_("nothing is in fault any more"),
     "digest_past": N_("{title}: down from {since} to {until}"),

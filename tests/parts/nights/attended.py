@@ -107,7 +107,9 @@ def budget_and_queue(stage: Stage) -> Truth:
     stage.open({"tokens": tokens, "jobs": jobs}, late=True, heartbeat={"remind_after": 3600})
     stage.run(2)
     begun = stage.clock()
-    line = Text("{spent} of {limit} per day spent ({percent} %)", spent="2004110", limit="2000000 tokens", percent=100)
+    line = Text(
+        "{spent} of {limit} per day spent ({percent} %)", spent="2,004,110", limit="2,000,000 tokens", percent=100
+    )
     over = Reading("unhealthy", None, line, (), {Text("budget"): line}, category="quota")
     stage.run(3, tokens=over)
     still, since = stage.clock(), stage.now - 600

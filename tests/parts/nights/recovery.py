@@ -146,7 +146,8 @@ def _full() -> Reading:
 
 def _unit(name: str, what: str) -> Reading:
     line = Text("{line} ({how})", line=Text("failed: {result}", result="exit-code"), how=Text("exit {code}", code="1"))
-    journal = f"Nov 19 03:01:28 {name}[2211]: {what}: No space left on device"
+    pid = 2211 if name == "queue" else 2318
+    journal = f"Nov 19 03:01:28 {name}[{pid}]: {what}: No space left on device"
     systemd = "LoadState=loaded, ActiveState=failed, SubState=failed, Result=exit-code, ExecMainStatus=1"
     return Reading("unhealthy", None, line, (), {"systemd": systemd, Text("journal"): journal}, category="process")
 
@@ -162,6 +163,7 @@ def container_stopped_by_a_person(stage: Stage) -> Truth:
         chat = AGENT | {"name": "Chat Assistant", "depends_on": ["gateway"], "recovery": "off"}
         stage.open({"gateway": gateway, "chat": chat})
         stage.run(1)
+        docker("exec", name, "sleep", "2")  # so that it does not stop in the second of its start
         docker("stop", name)
         begun = stage.clock()
         gone, down = _stopped(stage, name), answered(502, "no gateway", "http://localhost:8001/health")

@@ -71,7 +71,7 @@ def docker_does_not_answer(stage: Stage) -> Truth:
 
 def _killed(at: float) -> Reading:
     """What the monitor makes of the Engine's answer about a container that was killed at that moment."""
-    begun, ended = (datetime.fromtimestamp(one, UTC).isoformat().replace("+00:00", "Z") for one in (at - 86_400, at))
+    begun, ended = (datetime.fromtimestamp(one, UTC).isoformat().replace("+00:00", "Z") for one in (at - 93_784, at))
     state = {"Status": "exited", "ExitCode": 137, "OOMKilled": False, "StartedAt": begun, "FinishedAt": ended}
     answer = json.dumps({"Id": "1f1e2b15cc20" * 5, "RestartCount": 0, "State": state, "Config": {"Tty": True}})
     context = CheckContext("worker", 5.0, at)

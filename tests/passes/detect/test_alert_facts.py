@@ -56,7 +56,7 @@ def test_the_step_comes_now_where_recovery_follows_and_with_the_next_run_where_n
     scene = Scene(store, store_url, tmp_path, {"db": TCP | {"recovery": STEP}, "web": TCP | {"recovery": STEP}})
     for _ in range(3):
         scene.saw(db=BAD)
-    assert last(scene)["recovery"] == "now: step 1 of 1: command true"
+    assert last(scene)["recovery"] == "being done now: step 1 of 1: command true"
     for _ in range(3):
         scene.keep(web=BAD)
         detect.detect(store, scene.config, scene.now, recovers=False)

@@ -148,6 +148,7 @@ def with_outcome(alerts: Sequence[Alert]) -> list[Alert]:
 
 def _joined(down: Alert, last: Alert) -> Alert:
     came_to = {"handoff": last.type, "recovery": last.reason, "ask": False, "restarts": ""}
+    came_to |= {"failed_with": last.details.get("failed_with", "")}
     came_to |= {"attempts": last.details.get("attempts", ()), "last": ["error", last.details.get("cause")]}
     return down._replace(at=last.at, details={**down.details, **came_to})
 

@@ -11,6 +11,9 @@ def moment(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
+EXPIRED = ("TLS certificate of {host} expired on {at}", "TLS certificate of {host} has expired")
+
+
 def expired(host: str, at: float | None) -> Text:
     """That the certificate of a host has expired, and when (epoch seconds; None: that is not known)."""
     if at is None:

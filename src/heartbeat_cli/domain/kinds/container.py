@@ -146,10 +146,15 @@ def summary(pieces: Mapping[str, str]) -> str:
     return listed(_PIECE.with_values(key=key, value=value) for key, value in pieces.items())
 
 
-def ended_by(summary: str) -> float | None:
+def ended_by(summary: object) -> float | None:
     """When a container that does not run ended (epoch seconds), by a `summary`; None where that does not say so."""
-    pieces = dict(_pieces(summary))
-    return _moment(pieces.get("FinishedAt")) if pieces.get("Status") in ("exited", "dead") else None
+    found = pieces(summary)
+    return _moment(found.get("FinishedAt")) if found.get("Status") in ("exited", "dead") else None
+
+
+def pieces(summary: object) -> Mapping[str, str]:
+    """What a `summary` says, by its keys; empty for what is none."""
+    return dict(_pieces(summary))
 
 
 def _pieces(text: object) -> Iterator[tuple[str, str]]:

@@ -34,6 +34,12 @@ def short_of(said: str, settings: object) -> list[str]:
     return list(found)
 
 
+def concerned(said: str) -> set[str]:
+    """What the lines of a check are about, over whichever limit; "" among them for a line that is about none of
+    these."""
+    return {_ABOUT.get(line.template, ("", ""))[1] for line, _ in _lines(said) if line.template != MORE.template}
+
+
 def _lines(said: str) -> Iterator[tuple[Text, str]]:
     """Each thing that was found, and its limit."""
     if not isinstance(said, Text):

@@ -41,13 +41,14 @@ def outlook(context: RecoveryContext, component: Component, failure: Failure) ->
         )
         if len(component.plan.mending(failure)) == 1 and len(steps) == 2:
             left_out = 2 - decision.step
-            step = Text("{step} (step {n} is left out: it cannot help with this kind of fault)", step=step, n=left_out)
+            words = Text("{step} (step {n}, {other}, is left out: it cannot help with this kind of fault)")
+            step = words.with_values(step=step, n=left_out, other=label(steps[left_out - 1]))
         elif 0 < len(component.plan.mending(failure)) == 1 < len(steps):
             step = Text("{step} (the other steps are left out: they cannot help with this kind of fault)", step=step)
         if getattr(steps[decision.step].settings, "optional", False):
             step = Text("{step}, if there is one", step=step)
         if context.acts:
-            return Outlook(Text("now: {step}", step=step), False, "now")
+            return Outlook(Text("being done now: {step}", step=step), False, "now")
         return Outlook(Text("with the next heartbeat run or recover: {step}", step=step), False, "now")
     if failure.remedy != "restart" and decision.name in ("remedy", "nothing"):
         return Outlook(Text("nothing is restarted: that could not help here"), False)

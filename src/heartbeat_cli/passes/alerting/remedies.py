@@ -1,7 +1,7 @@
 """What an alert knows so that it fits the component: what kind of failure it is, how the component is restarted here,
 where it is, what was done and where."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from shlex import join
 
 from heartbeat_cli import plugins
@@ -13,6 +13,7 @@ from heartbeat_cli.domain.incident import ITSELF, PERSON, Attempt, Incident
 from heartbeat_cli.domain.text import Text, brief
 from heartbeat_cli.redact import redact
 from heartbeat_cli.store.history import gaps
+from heartbeat_cli.store.history.last_checks import LastCheck
 from heartbeat_cli.store.sql import sentences
 from heartbeat_cli.store.sql.database import Database
 
@@ -94,16 +95,25 @@ def in_brief(db: Database, causes: Sequence[str], asked: dict[str, str]) -> list
 
 
 def host_fault(
-    db: Database, config: Config, component: Component, open_: Mapping[str, Incident], asked: dict[str, str]
+    db: Database,
+    config: Config,
+    component: Component,
+    open_: Mapping[str, Incident],
+    asked: dict[str, str],
+    last_check: Callable[[Component], LastCheck | None],
 ) -> dict[str, object]:
     """`host_fault`: the name and the cause (`asked`: see `in_brief`) of a fault of the host that a component runs on,
-    where that is open."""
+    where that is open, and, of a full disk, its largest folder and how much that takes."""
     if component.kind == "host" or plugins.uses_network(component.kind, component.settings):
         return {}
     for id_, incident in open_.items():
         other = config.components.get(id_)
         if other is not None and other.kind == "host" and watched_by(other, config.observer):
-            return {"host_fault": [other.name, *in_brief(db, [incident.cause], asked)]}
+            last = last_check(other)
+            from heartbeat_cli.passes.alerting import main_causes  # few faults come with one of their host
+
+            where = main_causes.largest_folder(db, last.evidence) if last is not None else []
+            return {"host_fault": [other.name, *in_brief(db, [incident.cause], asked), *where]}
     return {}
 
 

@@ -65,7 +65,7 @@ class AlertContext:
             details |= self._outlook(component, event.failure)
         last = self._last_check(component)
         if last is not None and event.name in ("opened", "released", "degraded"):
-            details["evidence"] = dict(last.evidence)
+            details |= self._evidence(component, event.cause, last)
             details |= {"unreached": True} if last.status == "error" else {}
         if event.name in ("opened", "released"):
             details |= self._before(component, event, incident)
@@ -79,6 +79,12 @@ class AlertContext:
             own = {component.id, *self._unwell_below(component)}
             details |= still_open.of(self.db, self.config, self.now, own, self.states)
         return details
+
+    def _evidence(self, component: Component, cause: str, last: LastCheck) -> dict[str, object]:
+        """What a check saw, and what that names as the main cause."""
+        from heartbeat_cli.passes.alerting import main_causes
+
+        return {"evidence": dict(last.evidence)} | main_causes.of(self.db, component, cause, last.evidence)
 
     def _before(self, component: Component, event: Event, incident: Incident | None) -> Details:
         """What came before a fault: a time in which nobody saw the component, a parent's fault, or a recovery."""
@@ -162,7 +168,7 @@ class AlertContext:
         details |= {"declared": incident.declared, "attempts": self._attempts(incident)}
         details |= self._outlook(component, failure)
         if last is not None:
-            details |= {"last": [last.status, last.error], "evidence": dict(last.evidence)}
+            details |= {"last": [last.status, last.error]} | self._evidence(component, incident.cause, last)
             details |= {"unreached": True} if last.status == "error" else {}
         return details
 
@@ -182,7 +188,7 @@ class AlertContext:
 
             details["held"] = [self._name(id_) for id_ in held]
             details |= alert_facts.expected(self.db, self.config, held, self.states, self.now)
-        details |= remedies.host_fault(self.db, self.config, component, self._incidents, self._briefs)
+        details |= remedies.host_fault(self.db, self.config, component, self._incidents, self._briefs, self._last_check)
         state = self.states.get(component.id)
         if state is not None and state.flapping:
             details["flapping"] = True

@@ -9,7 +9,7 @@ from heartbeat_cli.domain.incident import Incident, incident_id
 from heartbeat_cli.domain.recovery.brakes import opener
 from heartbeat_cli.domain.recovery.decision import Decision
 from heartbeat_cli.domain.recovery.ladder import taken
-from heartbeat_cli.passes.alerting import remedies
+from heartbeat_cli.passes.alerting import main_causes, remedies
 from heartbeat_cli.passes.alerting.enqueue import enqueue_alert, host_alert
 from heartbeat_cli.passes.alerting.recovery_context import RecoveryContext
 from heartbeat_cli.store.outbox import alerts
@@ -89,7 +89,8 @@ def _failed(
             "recovery": decision.reason,
             "evidence": dict(last.evidence) if (last := context.last_check(component)) else {},
             "attempts": remedies.tried(db, context.tried(component)),
-            **remedies.host_fault(db, config, component, context.incidents, {}),
+            **main_causes.failed_with(db, context.tried(component)),
+            **remedies.host_fault(db, config, component, context.incidents, {}, context.last_check),
             **({"votes": shown(round_.votes)} if round_ is not None else {}),
         },
     )
