@@ -67,8 +67,7 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "evidence": _evidence(alert, voice),
         "text": voice.block(str(text), 200_000).splitlines()[:_TEXT_LINES] if text is not None else [],
         **(fact_lines.of_alert(alert, voice) | other_faults.of_alert(alert, voice) | closing.of_alert(alert, voice)),
-        **cause_lines.of_alert(alert, voice),
-        **(_times(alert, voice) | answers.commands([alert])),
+        **(cause_lines.of_alert(alert, voice) | _times(alert, voice) | answers.commands([alert])),
     }
 
 
