@@ -83,6 +83,37 @@ def test_what_others_did_in_the_store_meanwhile_stays(store: Database, tmp_path:
     kept.close()
 
 
+@pytest.mark.parametrize(
+    ("first", "apart", "meanwhile", "then"),
+    [
+        (None, None, "kim", "kim"),
+        (None, "jo", None, "jo"),
+        (None, "jo", "kim", "kim"),
+        ("kim", "kim", None, None),
+        ("kim", None, "kim", None),
+        ("kim", None, "lee", "lee"),
+        ("kim", "jo", "kim", "jo"),
+    ],
+)
+def test_an_acknowledgement_in_the_store_outlives_the_replay(
+    store: Database, tmp_path: Path, first: str | None, apart: str | None, meanwhile: str | None, then: str | None
+) -> None:
+    """Recovery failed without the store, and that is saved, too."""
+    times = {None: None, "kim": NOW + 0.123457, "jo": NOW + 2, "lee": NOW + 3}
+    with store.transaction():
+        states.save_incident(store, Incident("i", "a", "tcp", "high", "refused", NOW, NOW))
+        states.acknowledge(store, "i", times[first], first)
+    kept = begun(store, tmp_path / "spool.db")
+    states.save_recovery(kept, "i", "failed")
+    states.acknowledge(kept, "i", times[apart], apart)
+    states.acknowledge(store, "i", times[meanwhile], meanwhile)
+    for _ in range(2):
+        replayed(kept, store)
+        found = states.open_incidents(store)["a"]
+        assert (found.acked_by, found.acked, found.recovery) == (then, times[then], "failed")
+    kept.close()
+
+
 def test_what_was_told_stays_told(store: Database, tmp_path: Path) -> None:
     from heartbeat_cli.domain.alerting.alert import Alert
 

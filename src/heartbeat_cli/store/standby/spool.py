@@ -22,6 +22,7 @@ from heartbeat_cli.store.sql.database import Database, DatabaseError, Row, SQLit
 from heartbeat_cli.store.sql.identity import LOCAL, WATCHED
 from heartbeat_cli.store.sql.partitions import ensure_day
 from heartbeat_cli.store.standby import memory, mirror
+from heartbeat_cli.store.state import states
 from heartbeat_cli.system import trusted
 
 # Passes in one part of a replay: it bounds the memory that a long outage takes, and how long other hosts wait, because
@@ -187,15 +188,14 @@ def replay(spool: Database, db: Database, observer: str, now: float) -> Iterator
 
 
 def finish(spool: Database, db: Database, covered: Degraded) -> None:
-    """After detection of the last part: save the acknowledgements of incidents, and the time that the spool covered."""
+    """After detection of the last part: save the acknowledgements of incidents and what recovery has come to, and the
+    time that the spool covered. What somebody has acknowledged in the store meanwhile, or taken back, stays."""
     seed = mirror.decode(spool.rows("SELECT copy FROM heartbeat_seed")[0][0])
-    place = tables.INCIDENTS.columns.index
+    names = tables.INCIDENTS.columns
+    before = {row[0]: dict(zip(names, row, strict=False)) for row in seed.get(tables.INCIDENTS.name, ())}
     with db.transaction():
         for row in _changed(tables.INCIDENTS, spool, seed):
-            db.run(
-                "UPDATE heartbeat_incidents SET acked = to_timestamp(?), acked_by = ?, recovery = ? WHERE id = ?",
-                (row[place("acked")], row[place("acked_by")], row[place("recovery")], row[place("id")]),
-            )
+            states.merge_answers(db, dict(zip(names, row, strict=True)), before.get(row[0], {}))
         save_degraded(db, covered)
 
 

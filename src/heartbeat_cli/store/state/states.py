@@ -191,3 +191,21 @@ def save_recovery(db: Database, incident: str, came_to: str) -> bool:
         (came_to, incident, came_to),
     )
     return changed > 0
+
+
+def merge_answers(db: Database, kept: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Save the acknowledgement and what recovery has come to, of an incident (its columns) as it was `kept` while the
+    store was away, and as it was `before`. What somebody has acknowledged in the store meanwhile, or taken back, stays.
+    Replayed detection clears both where it reopens an incident."""
+    acked = before.get("acked")
+    if (kept["acked"], kept["acked_by"]) != (acked, before.get("acked_by")):
+        cleared = " OR acked IS NULL" if kept["acked"] is not None else ""
+        db.run(
+            "UPDATE heartbeat_incidents SET acked = to_timestamp(?), acked_by = ?"
+            f" WHERE id = ? AND (acked = to_timestamp(?){cleared})",
+            (kept["acked"], kept["acked_by"], kept["id"], acked),
+        )
+    db.run(
+        "UPDATE heartbeat_incidents SET recovery = ? WHERE id = ? AND recovery IN ('', ?)",
+        (kept["recovery"], kept["id"], before.get("recovery", "")),
+    )
