@@ -1,9 +1,11 @@
 """Notifies once that the store does not answer, when that lasts, and once when it is over. Used by `run`."""
 
+import os
+
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.checking.coverage import Degraded
-from heartbeat_cli.domain.component import Severity
+from heartbeat_cli.domain.component import Severity, watched_by
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import enqueue_end, enqueue_host_alert, host_alert
@@ -15,11 +17,48 @@ _PASSES = 3  # passes without the store that are no blip any more
 
 
 def notify(db: Database, config: Config, since: Degraded, now: float) -> None:
-    """Notify of an outage that lasts, unless a watched database is in fault already. `db` is the spool."""
-    if spool.passes_kept(db) < _PASSES or any(one.kind == "database" for one in states.open_incidents(db).values()):
+    """Notify of an outage that lasts, unless people know that the store's own server is in fault. `db` is the
+    spool."""
+    if spool.passes_kept(db) < _PASSES or _is_explained(db, config, now):
         return
     reason = Text("{reason}; what is seen meanwhile is kept on this host", reason=Text(since.reason))
     enqueue_host_alert(db, config, _alert("store_unreachable", "high", config, since, now, reason), now)
+
+
+def _is_explained(db: Database, config: Config, now: float) -> bool:
+    """Whether a database that this host checks, on the server of the store, is in fault, and nothing keeps people from
+    hearing of that."""
+    heard = [
+        component
+        for id_, incident in states.open_incidents(db).items()
+        if incident.held_by is None and incident.acked is None
+        if (component := config.components.get(id_)) is not None and component.kind == "database"
+        if watched_by(component, config.observer)
+    ]
+    if not heard:
+        return False
+    from heartbeat_cli.store.state import silences
+
+    servers, quiet = _servers(config.store), silences.in_force(db, config, now)
+    return bool(servers) and any(
+        servers <= _servers(getattr(one.settings, "dsn", ""))
+        for one in heard
+        if not any(silence.covers(one, now) for silence in quiet)
+    )
+
+
+def _servers(dsn: str) -> set[tuple[str, str]]:
+    """Host, or folder of the socket, and port of each server that a DSN names; nothing where it does not say."""
+    from heartbeat_cli.postgres import libpq
+
+    try:
+        found = libpq.targets(dsn)
+    except libpq.Trouble:
+        return set()
+    if any("service" in one for one in found):
+        return set()
+    host, port = os.environ.get("PGHOST", ""), os.environ.get("PGPORT") or "5432"
+    return {(one.get("hostaddr") or one.get("host") or host, one.get("port") or port) for one in found}
 
 
 def notify_end(db: Database, config: Config, covered: Degraded, now: float) -> None:
