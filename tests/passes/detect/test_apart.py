@@ -113,3 +113,37 @@ def test_what_a_silence_withheld_is_sent_by_who_checks_it(pair: Pair, observer: 
     assert len(alerts.deliveries(pair.scenes["a"].db, [a.id for a in alerts.between(pair.scenes["a"].db, 0, 9e9)])) == (
         len(decided)
     )
+
+
+OTHER, WEB = {"other": TCP}, {"web": TCP, "other": TCP}
+
+
+def test_what_only_another_host_checks_is_not_closed(pair: Pair) -> None:
+    pair.have("a", OTHER)
+    pair.have("b", WEB)
+    assert pair.turn("b", web=BAD, other=GOOD) == ["web opened"]
+    assert pair.turn("a", other=GOOD) == []
+    pair.apart()
+    assert pair.turn("a", other=GOOD) + pair.turn("a", 5 * HOUR, other=GOOD) == []
+
+
+@pytest.mark.parametrize("since", ["before the fault", "in the fault"])
+def test_nor_what_another_host_has_taken_over(pair: Pair, since: str) -> None:
+    pair.have("a", WEB)
+    pair.have("b", OTHER)
+    pair.turn("a", web=GOOD if since == "before the fault" else BAD, other=GOOD)
+    pair.have("a", OTHER)
+    pair.have("b", WEB)
+    pair.turn("b", 2 * HOUR, web=BAD, other=GOOD)
+    assert pair.turn("a", other=GOOD) == []
+    pair.apart()
+    assert pair.turn("a", other=GOOD) + pair.turn("a", 5 * HOUR, other=GOOD) == []
+
+
+def test_what_only_this_host_has_checked_is_closed(pair: Pair) -> None:
+    pair.have("a", WEB)
+    assert pair.turn("a", web=BAD, other=GOOD) == ["web opened"]
+    pair.apart()
+    pair.have("a", OTHER)
+    assert pair.turn("a", other=GOOD) == []
+    assert pair.turn("a", HOUR, other=GOOD) == ["web closed"]

@@ -5,7 +5,7 @@ nothing would ever end their fault. It is closed, and whoever was notified of it
 from collections.abc import Mapping
 
 from heartbeat_cli.config.types import Config
-from heartbeat_cli.domain.checking.coverage import LONGEST, Watch
+from heartbeat_cli.domain.checking.coverage import LONGEST, Degraded, Watch
 from heartbeat_cli.domain.component import watched_by
 from heartbeat_cli.domain.incident import Incident
 from heartbeat_cli.domain.text import Text
@@ -14,6 +14,7 @@ from heartbeat_cli.store.history import gaps, last_checks
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import peers
 from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.standby import spool
 from heartbeat_cli.store.state import states
 
 _PATIENCE = 3_600.0  # seconds without a check: a configuration may have been tried out, or be at work on
@@ -26,7 +27,10 @@ def close(db: Database, config: Config, incidents: Mapping[str, Incident], now: 
     """Close the incidents of what nobody has checked for an hour or more, and forget where it stood; why, by
     component. What another host checks is left to it."""
     closed, watches = {}, gaps.watches(db)
+    outage = spool.current_outage(db) if peers.is_spool(db) else None
     for id_, incident in list(incidents.items()):
+        if outage is not None and not _is_ours(db, config, incident, outage):
+            continue
         reason = _over(db, config, watches, id_, now)
         if reason is None:
             continue
@@ -37,6 +41,15 @@ def close(db: Database, config: Config, incidents: Mapping[str, Incident], now: 
         enqueue_to(db, config, alert, alerts.notified_channels(db, incident.id), now)
         closed[id_] = reason
     return closed
+
+
+def _is_ours(db: Database, config: Config, incident: Incident, outage: Degraded) -> bool:
+    """Whether, as far as a spool says, only this host has checked what the incident is of. It has no checks of others:
+    one that has seen the fault begin, or that kept the store from closing it before the outage, has it."""
+    if incident.component in peers.shared_while_apart(db, config.observer):
+        return False
+    checked = dict(last_checks.checked_by(db, incident.component)).get(config.observer)
+    return checked is not None and checked >= max(incident.started, outage.started - _PATIENCE)
 
 
 def _over(db: Database, config: Config, watches: Mapping[str, Watch], id_: str, now: float) -> str | None:
