@@ -18,6 +18,7 @@ unobserved_after = 1
 [components.well]
 kind = "command"
 command = ["true"]
+interval = 0.01
 [components.boxes]
 kind = "docker"
 host = "{engine}"
@@ -61,6 +62,18 @@ def test_what_nobody_could_be_asked_about_is_not_observed(tmp_path: Path) -> Non
         assert shown(tmp_path)[:3] == (0, 0, "operational"), "nothing fits, and that is known"
     assert heartbeat(tmp_path, "run").code == 0
     assert shown(tmp_path)[:3] == (1, 3, "not_observed"), "what fits now is not known"
+
+
+def test_each_time_that_nobody_can_be_asked_is_notified_of_and_so_is_its_end(tmp_path: Path) -> None:
+    away = f"unix://{tmp_path}/none.sock"
+    for _ in range(2):
+        write(tmp_path, away)
+        assert heartbeat(tmp_path, "run").code == 0
+        with healthy_server(Answer(200, b"[]")) as engine:
+            write(tmp_path, engine.url)
+            assert heartbeat(tmp_path, "run").code == 0
+    types = [one["alert_type"] for one in json.loads(heartbeat(tmp_path, "alerts", "--format", "json").out)]
+    assert types == ["observed_again", "docker_unobserved"] * 2
 
 
 def loaded(known: Mapping[str, list[str]], **block: Any) -> Config:

@@ -34,11 +34,16 @@ def _sound(rows: list[Any]) -> Iterator[Row]:
             yield row
 
 
+def usual_id(block: str) -> str:
+    """The id of what stands for a block, unless that is taken."""
+    id_ = re.sub(r"\{[^{}]*\}", "_", block)
+    return (id_ if re.fullmatch(ID, id_) else "fleet-" + re.sub(r"[^A-Za-z0-9_.-]", "_", id_))[:64]
+
+
 def stand_in(block: str, kind: object, taken: Mapping[str, Any]) -> dict[str, Any]:
     """The table of the one component that stands for a block of which nothing is known, by its id, which is none of
     those that are `taken`."""
-    id_ = re.sub(r"\{[^{}]*\}", "_", block)
-    id_ = (id_ if re.fullmatch(ID, id_) else "fleet-" + re.sub(r"[^A-Za-z0-9_.-]", "_", id_))[:64]
+    id_ = usual_id(block)
     id_ = next(one for one in (id_, *(f"{id_[:50]}_{n}" for n in range(2, len(taken) + 3))) if one not in taken)
     known = isinstance(kind, str) and kind in plugins.kinds("monitors")
     return {id_: {"kind": kind if known else "file", "name": block}}

@@ -79,6 +79,16 @@ class Config(Record):
 
         return group_of(component, self.groups) in self.fresh
 
+    def stood_for_a_block(self, component: str) -> bool:
+        """Whether what is not in the configuration is the id of what stood for a block of which it is known now what
+        it stands for."""
+        if component in self.components or not (self.groups or self.fleets):
+            return False
+        from heartbeat_cli.config.fleets import usual_id
+
+        read = {one.id for one in self.groups} | self.fleets.keys()
+        return any(usual_id(block) == component for block in read - self.unread)
+
     @property
     def state_dir(self) -> Path:
         return Path(self.heartbeat.state_dir) if self.heartbeat.state_dir else default_state_dir()

@@ -138,6 +138,55 @@ def test_what_a_file_that_cannot_be_read_held_is_not_observed_again(scene: Make,
     assert [kind for kind, *_ in notified(less)][1:] == ends
 
 
+def test_what_was_removed_while_unobserved_ends_and_is_notified_of_anew(scene: Make) -> None:
+    one = scene({"a": BOXES["a"], "b": BOXES["b"]})
+    for _ in range(3):
+        one.saw(a=UNSEEN, b=GOOD)
+    less = scene({"b": BOXES["b"]})
+    less.now = one.now
+    assert less.saw(b=GOOD) == [] and flags(less)["a"], "perhaps somebody is at work on the configuration"
+    less.now += 3600
+    assert less.saw(b=GOOD) == ["a unwatched"]
+    assert notified(less)[1:] == [("unwatched", "low", "a is no longer watched", ["log"])]
+    assert list(flags(less)) == ["b"] and less.saw(b=GOOD) == []
+    one.now = less.now
+    for _ in range(3):
+        one.saw(a=UNSEEN, b=GOOD)
+    assert [kind for kind, *_ in notified(one)][2:] == ["docker_unobserved"]
+
+
+def test_the_last_component_may_go_while_it_is_unobserved(scene: Make) -> None:
+    one = scene({"a": BOXES["a"]})
+    for _ in range(3):
+        one.saw(a=UNSEEN)
+    none = scene({})
+    none.now = one.now + 3600
+    assert none.detect() == ["a unwatched"] and flags(none) == {}
+
+
+def test_what_another_host_checks_is_left_to_it(scene: Make, store: Database, store_url: str, tmp_path: Path) -> None:
+    there = scene({"a": BOXES["a"]}, heartbeat={"observer": "there"})
+    for _ in range(3):
+        there.saw(a=UNSEEN)
+    here = scene({"b": BOXES["b"]})
+    here.now = there.now + 3600
+    there.now = here.now - 30
+    there.saw(a=UNSEEN)
+    assert here.saw(b=GOOD) == [] and flags(here)["a"]
+
+
+def test_what_stood_for_a_fleet_ends_when_the_file_is_there(scene: Make) -> None:
+    block = BOXES["c"] | {"each": {"from_file": "fleet.json"}}
+    one = scene({"box-{name}": block, "a": BOXES["a"]})
+    for _ in range(3):
+        one.saw(**{"a": GOOD, "box-_": UNSEEN})
+    (one.folder / "fleet.json").write_text("[]")
+    known = scene({"box-{name}": block, "a": BOXES["a"]})
+    known.now = one.now
+    assert known.saw(a=GOOD) == ["box-_ observed_again"] and list(flags(known)) == ["a"]
+    assert notified(known)[1:] == [("observed_again", "low", "box-_ can be checked again", ["log"])]
+
+
 def test_their_own_names_and_timeouts_are_no_cause_of_their_own(scene: Make) -> None:
     one = scene()
     for _ in range(3):

@@ -92,7 +92,8 @@ class DetectionRun:
             if changed := isolation.notify(self.db, self.config, one.started, one.isolated, self.now, asked):
                 self.verdicts.append(Verdict(self.config.observer, *changed))
             self._judge(one)
-        if any(state.degraded or state.state in ("fault", "recovering") for state in self.states.values()):
+        lasting = ("fault", "recovering")
+        if any(s.degraded or s.unobserved_alert or s.state in lasting for s in self.states.values()):
             self._follow_up()
         if self._quorum is not None:
             self._judge_peers(self._quorum)
@@ -101,9 +102,9 @@ class DetectionRun:
         passes.mark_detected(self.db, [one.key for one in waiting])
 
     def _is_one_gone(self) -> bool:
-        """Whether what is in fault was removed: where that was all, there is no pass with a check of anything."""
+        """Whether what is in fault may be removed: where that was all, there is no pass with a check of anything."""
         if not self.config.components:
-            return bool(self._open)
+            return True
         return bool(self.config.fresh) and any(map(self.config.was_removed, self._open))
 
     def _judge(self, one: UndetectedPass) -> None:

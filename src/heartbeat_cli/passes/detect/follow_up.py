@@ -1,10 +1,10 @@
 """What a fault that lasts, or slowness, still owes people: alerts that a silence withheld, and reminders; and incidents
-of components that were removed are closed.
+of components that were removed are closed, as is what people know of those that were unobserved.
 
-Used by detection, inside its transaction, while something is in fault or slow.
+Used by detection, inside its transaction, while something is in fault, slow or unobserved.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, MutableMapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ class FollowUp(Record):
 
     db: Database
     config: Config
-    states: Mapping[str, State]
+    states: MutableMapping[str, State]
     open: dict[str, Incident]
     silences: Callable[[], list[Silence]]
     details: Callable[[Component, Incident], Details]
@@ -51,6 +51,9 @@ class FollowUp(Record):
         if slow := [id_ for id_, state in self.states.items() if state.degraded]:
             withheld = alerts.unnotified_slowness(self.db, slow, self.now - LONGEST)
             yield from self._send_withheld(withheld, apart)
+        known = self.config.components
+        if any(state.unobserved_alert and id_ not in known for id_, state in self.states.items()):
+            yield from self._end_unobserved()
 
     def _apart(self) -> "Apart | None":
         """What this host knows without the store; None while that answers."""
@@ -59,6 +62,14 @@ class FollowUp(Record):
         from heartbeat_cli.passes.detect import apart
 
         return apart.of(self.db, self.config.observer)
+
+    def _end_unobserved(self) -> Iterator[Decision]:
+        from heartbeat_cli.passes.check import clock
+        from heartbeat_cli.passes.detect import removed, unobserved_removed
+
+        if clock.suspicion(self.db, self.config.observer, self.now) is None:
+            gone = removed.unobserved(self.db, self.config, self.states, self.now)
+            yield from unobserved_removed.end(self.db, self.config, self.states, gone, self.now)
 
     def _close_what_was_removed(self) -> Iterator[Decision]:
         known, here = self.config.components, self.config.observer

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.coverage import LONGEST, Degraded, Watch
 from heartbeat_cli.domain.component import watched_by
+from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.incident import Incident
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import enqueue_to, host_alert
@@ -31,7 +32,7 @@ def close(db: Database, config: Config, incidents: Mapping[str, Incident], now: 
     for id_, incident in list(incidents.items()):
         if outage is not None and not _is_ours(db, config, incident, outage):
             continue
-        reason = _over(db, config, watches, id_, now)
+        reason = _over(db, config, watches, id_, now, config.was_removed(id_))
         if reason is None:
             continue
         states.save_incident(db, incident._replace(ended=max(now, incident.started)))
@@ -43,6 +44,20 @@ def close(db: Database, config: Config, incidents: Mapping[str, Incident], now: 
     return closed
 
 
+def unobserved(db: Database, config: Config, known: Mapping[str, State], now: float) -> dict[str, str]:
+    """Why components are checked no more that people know to be unobserved, by component. While the store is away
+    nothing is known of what other hosts check, so there are none."""
+    if peers.is_spool(db):
+        return {}
+    watches, found = gaps.watches(db), dict[str, str]()
+    for id_, state in known.items():
+        if state.unobserved_alert and id_ not in config.components:
+            gone = config.was_removed(id_) or config.stood_for_a_block(id_)
+            if reason := _over(db, config, watches, id_, now, gone):
+                found[id_] = reason
+    return found
+
+
 def _is_ours(db: Database, config: Config, incident: Incident, outage: Degraded) -> bool:
     """Whether, as far as a spool says, only this host has checked what the incident is of. It has no checks of others:
     one that has seen the fault begin, or that kept the store from closing it before the outage, has it."""
@@ -52,11 +67,11 @@ def _is_ours(db: Database, config: Config, incident: Incident, outage: Degraded)
     return checked is not None and checked >= max(incident.started, outage.started - _PATIENCE)
 
 
-def _over(db: Database, config: Config, watches: Mapping[str, Watch], id_: str, now: float) -> str | None:
-    """Why it is checked no more, if so. Another host's time runs while that makes its passes: one that is silent may
-    come back to it. How seldom it checks what we do not have is not known."""
+def _over(db: Database, config: Config, watches: Mapping[str, Watch], id_: str, now: float, gone: bool) -> str | None:
+    """Why it is checked no more, if so; `gone`: it is known that there is no such thing on this host. Another host's
+    time runs while that makes its passes: one that is silent may come back to it. How seldom it checks what we do not
+    have is not known."""
     component = config.components.get(id_)
-    gone = config.was_removed(id_)
     if component is not None and any(watched_by(component, host) for host in (*watches, config.observer)):
         return None
     if component is None and not gone and config.may_still_have(id_):

@@ -220,15 +220,20 @@ def end(scene: Scene, before: Mapping[str, State]) -> Decided:
     may_be = scene.config.may_still_have
     over -= {one.unobserved_alert for id_, one in scene.states.items() if id_ in known or may_be(id_)}
     for about in sorted(one for one in over if one):
-        notified, given = set(alerts.notified_channels(scene.db, about)), alerts.of_incident(scene.db, about)
-        sent = alerts.deliveries(scene.db, [one.id for one in given])
-        for begun in given:
-            if begun.type in ENDS:
-                continue
-            channels = [one.channel for one in sent if one.alert_id == begun.id and one.channel in notified]
-            alert = _end(scene, begun)
-            if enqueue_to(scene.db, scene.config, alert, channels, scene.now, begun.severity):
-                yield alert.component, alert.type, alert.title
+        yield from notify_end(scene, about)
+
+
+def notify_end(scene: Scene, about: str) -> Decided:
+    """Notify those who were notified of one cause that it is over."""
+    notified, given = set(alerts.notified_channels(scene.db, about)), alerts.of_incident(scene.db, about)
+    sent = alerts.deliveries(scene.db, [one.id for one in given])
+    for begun in given:
+        if begun.type in ENDS:
+            continue
+        channels = [one.channel for one in sent if one.alert_id == begun.id and one.channel in notified]
+        alert = _end(scene, begun)
+        if enqueue_to(scene.db, scene.config, alert, channels, scene.now, begun.severity):
+            yield alert.component, alert.type, alert.title
 
 
 def _end(scene: Scene, begun: Alert) -> Alert:
