@@ -51,6 +51,13 @@ def test_a_file_that_cannot_be_read_costs_its_own_block_only(tmp_path: Path, mod
     assert "components.w-{n}.each: from_file: fleet.json cannot be read" in config.unresolved[0]
 
 
+def test_what_stands_for_a_fleet_keeps_the_keys_of_its_block(tmp_path: Path) -> None:
+    keys = 'observer = "there"\nseverity = "low"\ninterval = 7\nchannels = ["log"]\ndepends_on = ["o-{n}"]\n'
+    one = read(tmp_path, "[", BLOCK + keys, OTHER + "[channels.log]\nkind = 'console'\n").components["w-_"]
+    assert (one.common.observer, one.severity, one.common.interval) == ("there", "low", 7)
+    assert (one.common.channels, one.common.depends_on, one.name) == (("log",), (), "w-{n}")
+
+
 def test_a_fleet_may_be_scaled_to_nothing(tmp_path: Path) -> None:
     config = read(tmp_path, [])
     assert list(config.components) == ["other"] and config.unresolved == ()
@@ -225,7 +232,7 @@ def test_damaged_memory_of_files_is_none(tmp_path: Path, text: str) -> None:
 def test_what_stands_for_an_unknown_fleet_has_an_id_of_its_own(block: str) -> None:
     taken: dict[str, Any] = {}
     for _ in range(4):
-        ((id_, table),) = fleets.stand_in(block, "{kind}", taken).items()
+        ((id_, table),) = fleets.stand_in(block, {"kind": "{kind}"}, taken).items()
         assert re.fullmatch(ID, id_) and id_ not in taken and table == {"kind": "file", "name": block}
         taken[id_] = table
 

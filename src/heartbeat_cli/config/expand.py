@@ -97,7 +97,7 @@ def _lost(
         more = {id_: put(one, {"id": id_}) for id_, one in more.items() if re.fullmatch(ID, id_)}
         more = {id_: one for id_, one in more.items() if id_ not in found and id_ not in tables}
         if not more and block not in blocks.values():
-            more = fleets.stand_in(block, table.get("kind"), {**tables, **found})
+            more = fleets.stand_in(block, table, {**tables, **found})
         found |= more
         blocks |= dict.fromkeys(more, block)
         lost |= dict.fromkeys(more, why)

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from heartbeat_cli import plugins
-from heartbeat_cli.domain.component import ID
+from heartbeat_cli.domain.component import ID, Common
 from heartbeat_cli.system import files
 
+_COMMON = frozenset(Common.__annotations__) | {"recovery"}
 FILE, MAX_BYTES = "fleets.json", 16_000_000
 
 Row = Mapping[str, Any]  # what the placeholders stand for in one component
@@ -40,10 +41,12 @@ def usual_id(block: str) -> str:
     return (id_ if re.fullmatch(ID, id_) else "fleet-" + re.sub(r"[^A-Za-z0-9_.-]", "_", id_))[:64]
 
 
-def stand_in(block: str, kind: object, taken: Mapping[str, Any]) -> dict[str, Any]:
+def stand_in(block: str, written: Mapping[str, Any], taken: Mapping[str, Any]) -> dict[str, Any]:
     """The table of the one component that stands for a block of which nothing is known, by its id, which is none of
-    those that are `taken`."""
+    those that are `taken`. It keeps the common keys of the block, without what depends on a placeholder."""
+    kind = written.get("kind")
+    own = {key: one for key, one in written.items() if key in _COMMON and "{" not in repr(one)}
     id_ = usual_id(block)
     id_ = next(one for one in (id_, *(f"{id_[:50]}_{n}" for n in range(2, len(taken) + 3))) if one not in taken)
     known = isinstance(kind, str) and kind in plugins.kinds("monitors")
-    return {id_: {"kind": kind if known else "file", "name": block}}
+    return {id_: {**own, "kind": kind if known else "file", "name": block}}

@@ -22,7 +22,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from heartbeat_cli.config.expand import COMMON, put
+from heartbeat_cli.config.expand import put
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
@@ -147,12 +147,11 @@ def stand_in(group: Group, taken: Mapping[str, Any], host: str) -> dict[str, Any
     from heartbeat_cli.config import fleets
     from heartbeat_cli.domain.component import goes_to
 
-    own = {key: one for key, one in group.table.items() if key in COMMON and "{" not in repr(one)}
-    observer = own.get("observer", "*")
-    if isinstance(observer, str) and not observer.startswith(("env:", "file:")) and not goes_to(observer, host):
+    observer = group.table.get("observer", "*")
+    is_plain = isinstance(observer, str) and "{" not in observer and not observer.startswith(("env:", "file:"))
+    if is_plain and not goes_to(observer, host):
         return {}
-    found = fleets.stand_in(group.id, group.kind, taken)
-    return {id_: {**own, **table} for id_, table in found.items()}
+    return fleets.stand_in(group.id, group.table, taken)
 
 
 def why_unknown(kind: str) -> str:
