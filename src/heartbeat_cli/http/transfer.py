@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from heartbeat_cli.domain.addresses import Parts, ordinary
 from heartbeat_cli.domain.checking.exchange import Fault, Request, Response, headers
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
@@ -171,7 +172,7 @@ class Transfer:
     def _state(self, code: int, said: str) -> TransferState:
         info, request = self.curl.getinfo, self.request
         try:
-            parts = _split(request.url)
+            parts = ordinary(request.url) or _split(request.url)
             scheme, place = parts.scheme, _place(parts)
         except ValueError:
             scheme, place = "", plain(request.url)
@@ -261,12 +262,12 @@ def _origin(parts: "SplitResult") -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, _port(parts)
 
 
-def _port(parts: "SplitResult") -> int | None:
+def _port(parts: "SplitResult | Parts") -> int | None:
     defaults: Mapping[str, int] = {"http": 80, "https": 443}
     return defaults.get(parts.scheme) if parts.port is None else parts.port
 
 
-def _place(parts: "SplitResult") -> str:
+def _place(parts: "SplitResult | Parts") -> str:
     host = parts.hostname
     if host is None:
         raise ValueError("no host")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 
+from heartbeat_cli.domain.addresses import ordinary
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.exchange import Fault, Response
 from heartbeat_cli.domain.checking.isolation import is_remote
@@ -120,6 +121,8 @@ def series(text: str, selectors: Sequence[tuple[str, Mapping[str, str]]]) -> lis
 
 def host_of(url: str) -> str | None:
     """The host of an address."""
+    if known := ordinary(url):
+        return known.hostname
     from urllib.parse import urlsplit
 
     return urlsplit(url).hostname

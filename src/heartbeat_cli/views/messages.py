@@ -13,7 +13,6 @@ docs/recipes/reword-messages.md.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from typing import Any
 
 from heartbeat_cli.domain.alerting.alert import Alert, family, with_outcome, without_past
@@ -21,6 +20,7 @@ from heartbeat_cli.domain.alerting.markup import parse, render
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.alerting.telegram_text import LIMIT, units
 from heartbeat_cli.domain.component import Severity
+from heartbeat_cli.domain.html_signs import escape
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.errors import HeartbeatError
 from heartbeat_cli.views import digest as digests

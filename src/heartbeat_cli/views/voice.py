@@ -5,6 +5,7 @@ from typing import Any
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.category import Failure
+from heartbeat_cli.domain.html_signs import escape
 from heartbeat_cli.domain.plain import bounded, duration, one_line
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
@@ -66,8 +67,6 @@ class Voice(Record):
 
     def phrase(self, message: str, context: str = "", **values: Any) -> Any:
         """A message of a template, which may hold HTML; what is put into it is escaped."""
-        from html import escape
-
         text = catalogs.word(catalogs.N_(message, context), self.locale)
         return _Html(text.format(**{name: escape(str(value)) for name, value in values.items()}))
 

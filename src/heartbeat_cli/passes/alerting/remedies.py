@@ -3,9 +3,11 @@ where it is, what was done and where."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from shlex import join
+from typing import TYPE_CHECKING
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.addresses import ordinary
 from heartbeat_cli.domain.alerting.alert import HANDOFFS, Alert
 from heartbeat_cli.domain.category import Failure
 from heartbeat_cli.domain.component import Component, Step, watched_by
@@ -16,6 +18,9 @@ from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.history.last_checks import LastCheck
 from heartbeat_cli.store.sql import sentences
 from heartbeat_cli.store.sql.database import Database
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 _BRIEF = 40  # characters of another fault's cause that need no shortening
 
@@ -47,14 +52,18 @@ def renews(component: Component, now: float) -> float | None:
 
 def without_secrets(url: str) -> str:
     """An address without its user, password, query and fragment."""
-    from urllib.parse import urlsplit
-
     try:
-        parts = urlsplit(url)
+        parts = ordinary(url) or _split(url)
         host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname or ""
         return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
     except ValueError:
         return ""
+
+
+def _split(url: str) -> "SplitResult":
+    from urllib.parse import urlsplit
+
+    return urlsplit(url)
 
 
 def tried(db: Database, attempts: Sequence[Attempt]) -> list[list[str]]:

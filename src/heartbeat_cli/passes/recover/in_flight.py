@@ -4,18 +4,19 @@ Asked by the recover pass just before a step. Only a clear yes counts as busy: w
 else cannot be waited for, since it may well be the reason why it is to be restarted.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from heartbeat_cli import plugins
-from heartbeat_cli.actions import http
 from heartbeat_cli.domain.component import Guard
 from heartbeat_cli.domain.kinds.health_body import parse
 from heartbeat_cli.domain.kinds.json_path import MISSING
 from heartbeat_cli.domain.plain import one_line, own_fault
 from heartbeat_cli.domain.recovery.outcome import Outcome
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.http import call
 from heartbeat_cli.system import process
+
+if TYPE_CHECKING:
+    from heartbeat_cli.actions import http
 
 _KEYS = ("busy", "running", "active", "in_flight", "jobs")
 _BUSY = (409, 423)  # Conflict, Locked
@@ -47,7 +48,10 @@ def drain(guard: Guard, *, timeout: float) -> Outcome:
     return outcome._replace(detail=one_line(outcome.detail))
 
 
-def _over_http(settings: http.Settings, timeout: float) -> str | None:
+def _over_http(settings: "http.Settings", timeout: float) -> str | None:
+    from heartbeat_cli.actions import http
+    from heartbeat_cli.http import call
+
     try:
         answer = call.make(http.call(settings), timeout)
     except call.NoAnswer:
