@@ -109,4 +109,8 @@ def test_a_command_that_a_message_asks_for_holds_no_other() -> None:
     details = {"ask": True, "target": name, "kind": "docker"}
     said = messages.message(Alert("a", "docker_down", "high", "t", name, 1e9, None, "", details), "en", "UTC", ())
     assert "heartbeat recover --component 'web; curl x | sh'" in said.text
-    assert "docker restart 'web; curl x | sh'" in said.text and "restart web;" not in said.text
+    by_hand = messages.message(
+        Alert("a", "docker_down", "high", "t", name, 1e9, None, "", {"target": name, "kind": "docker"}), "en", "UTC", ()
+    )
+    assert "docker restart 'web; curl x | sh'" in by_hand.text
+    assert "restart web;" not in said.text + by_hand.text

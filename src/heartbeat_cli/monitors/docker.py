@@ -23,7 +23,7 @@ from binascii import crc32
 from collections.abc import Mapping
 from typing import Any
 
-from heartbeat_cli.domain import foreign_json
+from heartbeat_cli.domain import foreign_json, plain
 from heartbeat_cli.domain.checking.exchange import Fault, FollowUp, Request, Response
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds import docker_host
@@ -79,9 +79,17 @@ def request(settings: Settings, context: CheckContext) -> Request:
         engine = find(settings.host, os.environ)
     except ValueError as error:
         raise Unobservable(Text("cannot reach Docker at {where}", where=str(error))) from None
-    # `problems` has refused a name that would have to be quoted.
-    path = "/info" if settings.daemon else f"/containers/{settings.container}/json"
+    path = "/info" if settings.daemon else f"/containers/{_quoted(settings.container or '')}/json"
     return engine.request(path, _MAX_BODY)
+
+
+def _quoted(name: str) -> str:
+    """A name as one part of an address; `problems` has refused all that must be changed for that."""
+    if plain.is_word(name, "_.-"):
+        return name
+    from urllib.parse import quote
+
+    return quote(name, safe="")
 
 
 def read(settings: Settings, response: Response, context: CheckContext) -> Reading | FollowUp:

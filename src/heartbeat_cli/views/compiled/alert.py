@@ -2,7 +2,7 @@
 
 from heartbeat_cli.views.compiled.parts import Values, Write, part, shown
 
-SOURCES = {"alert.j2": 3473408784}
+SOURCES = {"alert.j2": 4103336646}
 
 
 def head_part1(v: Values, w: Write) -> None:
@@ -25,6 +25,8 @@ def head_part2(v: Values, w: Write) -> None:
         w(shown(v["_"](" (nothing done since {since})", since=v["stalled"])))
     elif v["since"] and (v["type"] in ("reminder", "escalated")):
         w(shown(v["_"](" (since {since}, for {lasting})", since=v["since"], lasting=v["lasting"])))
+    elif v["since"] and v["stopped"]:
+        w(shown(v["_"](" (stopped at {at}, seen since {since})", at=v["stopped"], since=v["since"])))
     elif v["since"] and v["unseen"]:
         w(shown(v["_"](" (since {since} at the latest)", since=v["since"])))
     elif v["since"]:
@@ -49,28 +51,32 @@ def seen_part1(v: Values, w: Write) -> None:
         else:
             w(shown(v["cause"]))
         w("</b>\n")
+    if v["main_cause"]:
+        w(shown(v["main_cause"]) + "\n")
     if v["description"]:
         w(shown(v["description"]) + "\n")
-    for line in v["text"]:
-        w(shown(line) + "\n")
 
 
 def seen_part2(v: Values, w: Write) -> None:
+    for line in v["text"]:
+        w(shown(line) + "\n")
     if v["last"]:
         w(shown(v["_"]("Now: {last}", last=v["last"])) + "\n")
     if v["flapping"]:
         w(shown(v["_"]("It is flapping: it fails and recovers again and again.")) + "\n")
     if v["unseen"]:
         w(shown(v["unseen"]) + "\n")
+    if v["ended_by"]:
+        w(shown(v["ended_by"]) + "\n")
     if v["informed"]:
         w(shown(v["informed"]) + "\n")
+
+
+def seen_part3(v: Values, w: Write) -> None:
     if v["relapse"]:
         w(shown(v["relapse"]) + "\n")
     if v["address"]:
         w(shown(v["_"]("Asked: {address}", address=v["address"])) + "\n")
-
-
-def seen_part3(v: Values, w: Write) -> None:
     if v["renews"]:
         w(shown(v["renews"]) + "\n")
     if v["waited_for"] and v["waited_until"]:
@@ -91,11 +97,11 @@ def seen_part3(v: Values, w: Write) -> None:
         )
     if v["own_fault"]:
         w(shown(v["own_fault"]) + "\n")
-    if v["counted"]:
-        w(shown(v["counted"]) + "\n")
 
 
 def seen_part4(v: Values, w: Write) -> None:
+    if v["counted"]:
+        w(shown(v["counted"]) + "\n")
     for one in v["votes"]:
         if part(one, "at"):
             w(
@@ -115,14 +121,16 @@ def seen_part4(v: Values, w: Write) -> None:
         w("\n")
     if v["reached"]:
         w(shown(v["reached"]) + "\n")
-    if v["also"]:
+
+
+def seen_part5(v: Values, w: Write) -> None:
+    if v["also_since"]:
         w(
             shown(v["_"]("Also in fault now: {names}", names=v["_"](", ", "names").join(map(str, v["also_since"]))))
             + "\n"
         )
-
-
-def seen_part5(v: Values, w: Write) -> None:
+    if v["settling"]:
+        w(shown(v["_"]("Not settled: {names}", names=v["_"](", ", "names").join(map(str, v["settling"])))) + "\n")
     if v["likely"]:
         w(shown(v["likely"]) + "\n")
     if v["held"]:

@@ -4,44 +4,48 @@ from typing import Any
 
 from heartbeat_cli.views.compiled.parts import Values, Write, part, shown
 
-SOURCES = {"alert.digest.j2": 2886076449}
+SOURCES = {"alert.digest.j2": 529324717}
 
 
-def message_7_part1(v: Values, w: Write, one: Any) -> None:
+def message_8_part1(v: Values, w: Write, one: Any) -> None:
     w(shown(part(one, "mark")) + " <b>" + shown(part(one, "title")) + "</b>")
     if part(one, "stalled"):
         w(shown(v["_"](" (nothing done since {since})", since=part(one, "stalled"))))
     elif part(one, "since") and (part(one, "type") in ("reminder", "escalated")):
         w(shown(v["_"](" (since {since}, for {lasting})", since=part(one, "since"), lasting=part(one, "lasting"))))
+    elif part(one, "since") and part(one, "stopped"):
+        w(shown(v["_"](" (stopped at {at}, seen since {since})", at=part(one, "stopped"), since=part(one, "since"))))
     elif part(one, "since"):
         w(shown(v["_"](" (since {since})", since=part(one, "since"))))
     w("\n")
 
 
-def message_7_part2(v: Values, w: Write, one: Any) -> None:
-    if part(one, "said"):
-        seen = (
-            v["_"]("{name}: {said}", name=part(one, "category"), said=part(one, "said"))
-            if part(one, "category")
-            else part(one, "said")
-        )
+def message_8_part2(v: Values, w: Write, one: Any) -> None:
+    if part(one, "cause"):
         w("↳ ")
         if part(one, "remedy"):
-            w(shown(v["_"]("{first}; {then}", first=seen, then=part(one, "remedy"))))
+            w(shown(v["_"]("{first}; {then}", first=part(one, "cause"), then=part(one, "remedy"))))
         else:
-            w(shown(seen))
+            w(shown(part(one, "cause")))
         w("\n")
     if part(one, "last"):
         w("↳ " + shown(v["_"]("Now: {last}", last=part(one, "last"))) + "\n")
     for line in [
         line
-        for line in (part(one, "unseen"), part(one, "relapse"), part(one, "renews"), part(one, "own_fault"))
+        for line in (
+            part(one, "main_cause"),
+            part(one, "unseen"),
+            part(one, "ended_by"),
+            part(one, "relapse"),
+            part(one, "renews"),
+            part(one, "own_fault"),
+        )
         if line
     ]:
         w("↳ " + shown(line) + "\n")
 
 
-def message_7_part3(v: Values, w: Write, one: Any) -> None:
+def message_8_part3(v: Values, w: Write, one: Any) -> None:
     if part(one, "votes"):
         w("↳ ")
         rows = list(part(one, "votes"))
@@ -69,7 +73,7 @@ def message_7_part3(v: Values, w: Write, one: Any) -> None:
         )
 
 
-def message_7_part4(v: Values, w: Write, one: Any) -> None:
+def message_8_part4(v: Values, w: Write, one: Any) -> None:
     for step in part(one, "attempts"):
         w(
             "↳ "
@@ -89,7 +93,7 @@ def message_7_part4(v: Values, w: Write, one: Any) -> None:
         w("↳ " + shown(v["_"]("It waits for your word: <code>{ask}</code>", ask=part(one, "ask"))) + "\n")
 
 
-def message_8_part1(v: Values, w: Write, one: Any) -> None:
+def message_9_part1(v: Values, w: Write, one: Any) -> None:
     w(shown(part(one, "mark")) + " " + shown(part(one, "title")))
     if part(one, "lasting"):
         w(shown(v["_"](" after {lasting}", lasting=part(one, "lasting"))))
@@ -100,7 +104,7 @@ def message_8_part1(v: Values, w: Write, one: Any) -> None:
         w("↳ " + shown(v["_"]("It came back by itself.")) + "\n")
 
 
-def message_8_part2(v: Values, w: Write, one: Any) -> None:
+def message_9_part2(v: Values, w: Write, one: Any) -> None:
     if part(one, "whole") or (part(one, "type") == "recovered"):
         if part(one, "since"):
             w("↳ " + shown(v["_"]("Since {since}", since=part(one, "since"))))
@@ -123,18 +127,20 @@ def message_part1(v: Values, w: Write) -> None:
         w(shown(v["state"]) + "\n")
     if v["also"]:
         w(shown(v["_"]("Also in fault now: {names}", names=v["_"](", ", "names").join(map(str, v["also"])))) + "\n")
+    if v["settling"]:
+        w(shown(v["_"]("Not settled: {names}", names=v["_"](", ", "names").join(map(str, v["settling"])))) + "\n")
     w("\n")
 
 
 def message_part2(v: Values, w: Write) -> None:
     for one in [one for one in v["begun"] if (not part(one, "whole"))]:
-        message_7_part1(v, w, one)
-        message_7_part2(v, w, one)
-        message_7_part3(v, w, one)
-        message_7_part4(v, w, one)
-    for one in v["ended"]:
         message_8_part1(v, w, one)
         message_8_part2(v, w, one)
+        message_8_part3(v, w, one)
+        message_8_part4(v, w, one)
+    for one in v["ended"]:
+        message_9_part1(v, w, one)
+        message_9_part2(v, w, one)
     for line in v["names"]:
         w(shown(line) + "\n")
     if v["open"]:
@@ -142,6 +148,8 @@ def message_part2(v: Values, w: Write) -> None:
 
 
 def message_part3(v: Values, w: Write) -> None:
+    if v["closing"]:
+        w(shown(v["closing"]) + "\n")
     w("\n")
     rows = list(v["advice"])
     for index, row in enumerate(rows, 1):
@@ -152,10 +160,10 @@ def message_part3(v: Values, w: Write) -> None:
         else:
             w(shown(part(row, "said")))
         w("\n")
-    w("\n")
 
 
 def message_part4(v: Values, w: Write) -> None:
+    w("\n")
     if v["ack"]:
         w(shown(v["_"]("Acknowledge: <code>{command}</code>", command=v["ack"][0])) + "\n")
     for command in v["silence"]:

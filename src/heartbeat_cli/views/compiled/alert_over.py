@@ -3,7 +3,7 @@
 from heartbeat_cli.views.compiled import alert as base
 from heartbeat_cli.views.compiled.parts import Values, Write, part, shown
 
-SOURCES = {"alert.over.j2": 993603298, "alert.j2": 3473408784}
+SOURCES = {"alert.over.j2": 1161702036, "alert.j2": 4103336646}
 
 
 def head(v: Values, w: Write) -> None:
@@ -65,10 +65,16 @@ def seen_part3(v: Values, w: Write) -> None:
         w(shown(v["open"]) + "\n")
 
 
+def seen_part4(v: Values, w: Write) -> None:
+    if v["closing"]:
+        w(shown(v["closing"]) + "\n")
+
+
 def seen(v: Values, w: Write) -> None:
     seen_part1(v, w)
     seen_part2(v, w)
     seen_part3(v, w)
+    seen_part4(v, w)
 
 
 def did(v: Values, w: Write) -> None:
