@@ -254,7 +254,7 @@ def test_a_real_line_becomes_another_language(source: Callable[[], Iterator[str]
         (duration(7_500), "2 小時 5 分鐘"),
         (
             Text("no connection to {where}: {text}", where="db:5432", text=system_words("Connection refused")),
-            "未能連接 db:5432：連接被拒",
+            "未能連接 db:5432：拒絕連接",
         ),
         (Text("no connection to {where}: {text}", where="done", text="failed"), "未能連接 done：failed"),
         (held(Text("{id}, which it depends on, is in fault", id="db")), "暫緩：它所依賴的 db 發生故障"),

@@ -75,14 +75,14 @@ def test_whose_fault_it_is_stands_before_what_was_seen() -> None:
         "HTTP 401; since 11-22 12:00",
     ]
     assert cells(tables.check_table(seen, "en"))[-1] == "credentials: HTTP 401"
-    assert "登入憑據／API key：HTTP 401" in tables.status_table(seen, "zh-HK", "UTC")
+    assert "API key／登入：HTTP 401" in tables.status_table(seen, "zh-HK", "UTC")
 
 
 def test_the_other_language() -> None:
     error = system_words("Connection refused")
     text = tables.status_table([stood(state="fault", status="error", error=error)], "zh-HK", "UTC")
     assert "fault" not in text and "Component" not in text
-    assert "連接被拒" in text and "連接被拒" in tables.check_table([checked(error=error)], "zh-HK")
+    assert "拒絕連接" in text and "拒絕連接" in tables.check_table([checked(error=error)], "zh-HK")
 
 
 def test_columns_stand_below_each_other_in_any_script() -> None:

@@ -88,7 +88,7 @@ def test_the_host_has_a_budget_over_all_components(
     steps = scene.recover()
     assert [step.name for step in steps].count("host_budget") == 2 and len(one.steps) == 4
     outlooks = [str(alert.details["recovery"])[:5] for alert in alerts.between(store, 0, 9e9) if "down" in alert.type]
-    assert sorted(outlooks) == ["held:"] * 2 + ["now: "] * 4
+    assert sorted(outlooks) == ["being"] * 4 + ["held:"] * 2
     scene.recover()
     assert len(one.steps) == 4 and notified(scene, "recovery_braked") == 1
     scene.now += 3601
@@ -519,4 +519,4 @@ def test_a_drain_call_goes_before_the_step(ward: Make, jobs: Server) -> None:
 def test_the_alert_says_what_comes_next(ward: Make) -> None:
     one = ward()
     scene = one.fault()
-    assert alerts.between(scene.db, 0, 9e9)[0].details["recovery"] == "now: step 1 of 2: command sh"
+    assert alerts.between(scene.db, 0, 9e9)[0].details["recovery"] == "being done now: step 1 of 2: command sh"

@@ -71,7 +71,7 @@ def test_a_refused_key_is_left_to_a_person_in_one_message(build: Any) -> None:
     assert (incident.category, incident.remedy) == ("credentials", "person")
     scene.deliver()
     (message,) = scene.messages
-    said = "credentials: HTTP 401 Unauthorized: invalid api key; a restart cannot help; a person must fix it"
+    said = "HTTP 401 Unauthorized: invalid api key; a restart cannot help; a person must fix it"
     assert message["text"].splitlines()[2] == said, message["text"]
     assert "Find the API key or login that is refused" in message["text"]
     scene.pass_(4)

@@ -7,7 +7,7 @@ from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.kinds import host_limits, main_cause
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.passes.alerting.remedies import as_said
+from heartbeat_cli.store.sql import sentences
 from heartbeat_cli.store.sql.database import Database
 
 _SAID = "{line}: {said}"
@@ -20,7 +20,7 @@ def of(db: Database, component: Component, cause: str, evidence: Mapping[str, st
         return {"holder": list(held)}
     if component.kind != "host":
         return {}
-    found: dict[str, object] = {"short_of": sorted(host_limits.concerned(as_said(db, [cause])[0]))}
+    found: dict[str, object] = {"short_of": sorted(host_limits.concerned(sentences.as_said(db, [cause])[0]))}
     if (full := main_cause.folder(_sentences(db, evidence))) is not None:
         found["folder"] = list(full)
     return found
@@ -35,11 +35,11 @@ def largest_folder(db: Database, evidence: Mapping[str, str]) -> list[str]:
 def failed_with(db: Database, attempts: Sequence[Attempt]) -> dict[str, object]:
     """`failed_with`: what the first failed step said last."""
     first = next((one.detail for one in attempts if one.outcome == "failed"), "")
-    (detail,) = as_said(db, [first])
+    (detail,) = sentences.as_said(db, [first])
     if isinstance(detail, Text) and detail.template == _SAID:
         return {"failed_with": str(detail.values.get("said") or "")}
     return {}
 
 
 def _sentences(db: Database, evidence: Mapping[str, str]) -> Mapping[str, str]:
-    return dict(zip(evidence, as_said(db, list(evidence.values())), strict=True))
+    return dict(zip(evidence, sentences.as_said(db, list(evidence.values())), strict=True))

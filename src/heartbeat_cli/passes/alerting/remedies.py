@@ -12,7 +12,7 @@ from heartbeat_cli.domain.alerting.alert import HANDOFFS, Alert
 from heartbeat_cli.domain.category import Failure
 from heartbeat_cli.domain.component import Component, Step, watched_by
 from heartbeat_cli.domain.incident import ITSELF, PERSON, Attempt, Incident
-from heartbeat_cli.domain.text import Text, brief
+from heartbeat_cli.domain.text import brief
 from heartbeat_cli.redact import redact
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.history.last_checks import LastCheck
@@ -89,17 +89,10 @@ def healer(incident: Incident, attempts: Sequence[Attempt], given: Sequence[Aler
     return {"who": "given_up", "at": incident.declared if incident.remedy == "person" else min(asked, default=None)}
 
 
-def as_said(db: Database, lines: Sequence[str]) -> Sequence[str]:
-    """Stored lines as the sentences they are. Those of this pass are sentences still, and cost no statement."""
-    if all(not one or isinstance(one, Text) for one in lines):
-        return lines
-    return sentences.known(db, lines, "")
-
-
 def in_brief(db: Database, causes: Sequence[str], asked: dict[str, str]) -> list[str]:
     """Causes of other faults in a few words; `asked` has those that the store was asked about before in this pass."""
     new = [cause for cause in dict.fromkeys(causes) if cause not in asked]
-    asked |= zip(new, (brief(cause, _BRIEF) for cause in as_said(db, new)), strict=True)
+    asked |= zip(new, (brief(cause, _BRIEF) for cause in sentences.as_said(db, new)), strict=True)
     return [asked[cause] for cause in causes]
 
 

@@ -13,6 +13,7 @@ from heartbeat_cli.domain.incident import Incident
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.store.history import last_checks
 from heartbeat_cli.store.history.last_checks import LastCheck
+from heartbeat_cli.store.sql import sentences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import states
 
@@ -147,9 +148,8 @@ class AlertContext:
         category, short_of = failure.category if failure else "", list[str]()
         if component.kind == "host":
             from heartbeat_cli.domain.kinds import host_limits
-            from heartbeat_cli.passes.alerting import remedies
 
-            short_of = host_limits.short_of(remedies.as_said(self.db, [cause])[0], component.settings)
+            short_of = host_limits.short_of(sentences.as_said(self.db, [cause])[0], component.settings)
         return wording.title(kind, component, self.config.heartbeat.locale, category, short_of)
 
     def _outages(self, incident: Incident, at: float) -> Details:
