@@ -22,7 +22,7 @@ tests/__pycache__: | .venv/dev
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --collect-only -qqq >/dev/null || true
 
 # Four workers on two cores: some tests wait for cron, for a lock, for a server that hangs.
-test: .venv/dev tests/__pycache__  ## in three minutes: what needs no Docker, systemd, cron, cluster or browser
+test: .venv/dev tests/__pycache__  ## in two minutes: what needs no Docker, systemd, cron, cluster or browser
 	@$(BIN)/python -m compileall -q src
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 4 --dist worksteal -m "not whole"
 
