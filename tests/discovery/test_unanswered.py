@@ -106,3 +106,15 @@ def test_what_may_still_be_there_is_not_taken_for_removed() -> None:
     unknown, none = loaded({}), loaded({"web": []})
     assert unknown.may_still_have("web/web-a.service") and not unknown.may_still_have("old")
     assert not none.may_still_have("web/web-a.service") and not none.may_still_have("web")
+
+
+def test_a_channel_of_a_whole_block_hears_that_nothing_of_it_is_known(tmp_path: Path) -> None:
+    (tmp_path / "www").mkdir()
+    write(tmp_path, f"unix://{tmp_path}/none.sock")
+    with (tmp_path / "heartbeat.toml").open("a") as file:
+        for name, of in (("all-boxes", "boxes/*"), ("one-box", "boxes/web1"), ("others", "well")):
+            file.write(f'[channels.{name}]\nkind = "file"\npath = "{tmp_path}/{name}"\ncomponents = ["{of}"]\n')
+    for _ in range(3):
+        assert heartbeat(tmp_path, "run").code == 0
+    assert "boxes" in (tmp_path / "all-boxes").read_text()
+    assert not (tmp_path / "one-box").exists() and not (tmp_path / "others").exists()
