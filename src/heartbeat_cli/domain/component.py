@@ -245,8 +245,8 @@ def goes_to(pattern: str, host: str) -> bool:
 
 
 def goes_by(component: Component, name: str) -> bool:
-    """Whether a name that people give (an id, kind or glob) is meant for this component. What stands for a block of which
-    nothing is known has the id of the block, and is meant by all of it: `<block>/*`."""
+    """Whether a name that people give (an id, kind or glob) is meant for this component. What stands for a block of
+    which nothing is known has the id of the block, and is meant by all of it: `<block>/*`."""
     from fnmatch import fnmatchcase
 
     return name in (component.id, component.kind) or fnmatchcase(component.id, name) or name == f"{component.id}/*"
