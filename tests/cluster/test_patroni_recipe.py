@@ -30,8 +30,8 @@ def test_a_leader(recipe: Recipe, real_cluster: Cluster, tmp_path: Path) -> None
         assert world.said()[0] == "healthy"
         real_cluster.lose_quorum()
         real_cluster.await_no_leader()
-        lost = until(world, lambda seen: seen.status != "healthy")
-        assert lost.status == "error" and "read-only" in str(lost.error)
+        lost = until(world, lambda seen: "read-only" in str(seen.error))  # while it is demoted, it says other things
+        assert lost.status == "error"
         assert real_cluster.asked("node1", "/cluster")[0] == 200
         real_cluster.mend()
         real_cluster.await_order()
@@ -85,4 +85,6 @@ def test_the_nodes(recipe: Recipe, real_cluster: Cluster, tmp_path: Path) -> Non
         fallen = until(world, lambda seen: seen.status != "healthy")
         assert "PostgreSQL running is 0, needs >= 1" in str(fallen.error)
         real_cluster.await_order()
-        assert world.all_said() == [WELL] * 3
+        ends = time.monotonic() + 60
+        while world.all_said() != [WELL] * 3:  # in order for Patroni is a moment earlier than for its figures
+            assert time.monotonic() < ends, world.all_said()

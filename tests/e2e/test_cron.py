@@ -33,7 +33,7 @@ def test_cron_makes_passes(cron_file: Path, tmp_path: Path) -> None:
 def test_a_container_beside_a_running_cron_needs_no_edit(cron_file: Path, tmp_path: Path) -> None:
     """It is started, killed and removed: watched, healed and forgotten."""
     need_image("busybox", BUSYBOX)
-    name, config = unique("cron"), tmp_path / "heartbeat.toml"
+    name, config, told = unique("cron"), tmp_path / "heartbeat.toml", tmp_path / "told.jsonl"
     config.write_text(
         f'[heartbeat]\nstate_dir = "{tmp_path}/state"\nstrategy = "aggressive"\n'
         f'[channels.log]\nkind = "file"\npath = "{tmp_path}/told.jsonl"\n'
@@ -54,9 +54,10 @@ def test_a_container_beside_a_running_cron_needs_no_edit(cron_file: Path, tmp_pa
         _await(lambda: docker("inspect", "--format={{.State.Running}}", name) == "true", 60)
         docker("rm", "--force", name)
         _await(lambda: states() == [], 60)
+        _await(lambda: len(told.read_text().splitlines()) > 1, 60)  # what a pass found it says at its end
     finally:
         subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)
-    types = [json.loads(line)["type"] for line in (tmp_path / "told.jsonl").read_text().splitlines()]
+    types = [json.loads(line)["type"] for line in told.read_text().splitlines()]
     assert types[0] == "docker_down" and len(types) == 2  # and that it is well again, or no longer watched
 
 
