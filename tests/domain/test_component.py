@@ -2,7 +2,7 @@
 
 import pytest
 
-from heartbeat_cli.domain.component import Common, Component, ancestors, matching, topological
+from heartbeat_cli.domain.component import Common, Component, ancestors, goes_by, matching, topological
 from heartbeat_cli.domain.strategy import STRATEGIES
 
 
@@ -59,3 +59,9 @@ def test_its_own_word_wins_over_the_strategy() -> None:
     assert (plain.name, plain.severity) == ("a", "high")
     named = Component("c", "tcp", None, Common(name="Sea", severity="low"))
     assert (named.name, named.severity) == ("Sea", "low")
+
+
+def test_all_of_a_block_is_meant_for_what_stands_for_it_and_for_no_other() -> None:
+    whole = Component("db", "database", None)
+    assert goes_by(whole._replace(broken="Docker did not say what there is"), "db/*")
+    assert not goes_by(whole, "db/*") and not goes_by(whole._replace(broken="why"), "db/web1")

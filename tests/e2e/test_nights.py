@@ -182,8 +182,8 @@ def test_an_end_with_nothing_left_in_fault_says_that_there_is_nothing_to_do_and_
 
 
 def test_the_end_of_a_parent_says_who_is_well_again_and_who_is_not_yet() -> None:
-    assert "\nWell again: Main Agent, Worker\nNot well yet: Chat Assistant. Nothing to do: if it" in night(2)[1]
-    assert "it is well.\nApart from that, nothing is in fault.\n" in night(2)[1]
+    assert "\nRecovered: Main Agent, Worker\nNot well yet: Chat Assistant. Nothing to do now: if it" in night(2)[1]
+    assert "sends a message and begins its recovery.\nApart from that, nothing is in fault.\n" in night(2)[1]
     assert "\nAll that was affected is well: Chat Assistant\nNothing else is in fault.\n" in night(4)[-1]
 
 
@@ -213,8 +213,8 @@ def test_a_fault_that_returns_says_that_the_repair_did_not_hold_and_what_to_do()
 
 def test_what_becomes_of_a_child_that_stays_down_is_said() -> None:
     _, back, worker, _ = night(7)
-    own = "Nothing to do: if it still fails at about 03:05, heartbeat sends a message and begins its recovery"
-    assert f"\nNot well yet: Worker. {own}; if no message comes, it is well.\n" in back
+    own = "Nothing to do now: if it still fails at about 03:05, heartbeat sends a message and begins its recovery"
+    assert f"\nNot well yet: Worker. {own}.\n" in back
     assert " 2026-11-19 03:04:30 Asia/Hong_Kong\n" in worker
 
 

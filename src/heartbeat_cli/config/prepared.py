@@ -49,14 +49,15 @@ def keep(config: Config) -> None:
     """Write the tables of a configuration of which a file was parsed. Without a word where that cannot be done, or
     where `tables_of` would look for them in another place: they are parsed again. Nothing stays of what the files no
     longer say, and nothing is written of a configuration that came through a pipe: it may have been decrypted."""
-    from heartbeat_cli.system import files
-
+    if any(trusted.is_handed(one.path) for one in config.files):
+        return
     with suppress(OSError, HeartbeatError):
         place = places.config_folder(config) / FILE
-        if trusted.is_handed(config.source) or (
-            _holds(place) == len(config.files) and all(one.prepared for one in config.files)
-        ):
+        # Where all were prepared, the file has just been read: it is no pipe, and ours.
+        if all(one.prepared for one in config.files) and _holds(place) == len(config.files):
             return
+        from heartbeat_cli.system import files
+
         trusted.check(place.parent)
         try:
             text = _text(config) if place == _place(Path(config.source), config.files[0].data) else None

@@ -249,7 +249,9 @@ def goes_by(component: Component, name: str) -> bool:
     which nothing is known has the id of the block, and is meant by all of it: `<block>/*`."""
     from fnmatch import fnmatchcase
 
-    return name in (component.id, component.kind) or fnmatchcase(component.id, name) or name == f"{component.id}/*"
+    if component.broken is not None and name == f"{component.id}/*":
+        return True
+    return name in (component.id, component.kind) or fnmatchcase(component.id, name)
 
 
 def matching(

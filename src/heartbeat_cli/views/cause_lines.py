@@ -48,9 +48,12 @@ def topic(alert: Alert, voice: Voice) -> tuple[str, Mapping[str, str]]:
 
 def was_stopped(alert: Alert) -> bool:
     """Whether somebody has stopped it, by what holds a step back."""
-    begin = STOPPED.template.partition("{")[0]
-    held = alert.details.get("recovery")
-    return isinstance(held, str) and unheld(held).startswith(begin)
+    return says_stopped(alert.details.get("recovery"))
+
+
+def says_stopped(held: object) -> bool:
+    """Whether what holds a step back is that somebody has stopped the component."""
+    return isinstance(held, str) and unheld(held).startswith(STOPPED.template.partition("{")[0])
 
 
 def _main_cause(alert: Alert, voice: Voice) -> str:

@@ -7,9 +7,8 @@ from math import ceil
 from typing import Any
 
 from heartbeat_cli.domain.alerting.alert import Alert, family
-from heartbeat_cli.domain.kinds.container_past import STOPPED
-from heartbeat_cli.domain.recovery.brakes import unheld
 from heartbeat_cli.domain.text import Text
+from heartbeat_cli.views.cause_lines import says_stopped
 from heartbeat_cli.views.fact_lines import NAMED, as_list, cause_of, clock_time, number
 from heartbeat_cli.views.other_faults import since
 from heartbeat_cli.views.voice import Voice
@@ -72,9 +71,8 @@ def _closing(alert: Alert, voice: Voice) -> str:
 
 def _was_stopped(alert: Alert) -> bool:
     """Whether a step was held back because somebody had stopped it."""
-    begin = STOPPED.template.partition("{")[0]
     rows = [row for row in as_list(alert.details.get("attempts")) if isinstance(row, list | tuple) and len(row) >= 3]
-    return any(row[1] == "held" and unheld(row[2]).startswith(begin) for row in rows if isinstance(row[2], str))
+    return any(row[1] == "held" and says_stopped(row[2]) for row in rows)
 
 
 def _count(value: object) -> int:
@@ -100,21 +98,20 @@ def _follow(alert: Alert, voice: Voice) -> str:
     if at is None:
         return ""
     many = len(as_list(alert.details.get("held")))
+    shown = _minute(at, alert, voice)
     words = Text.counted(
         many,
-        "Nothing to do: if it still fails at about {at}, heartbeat sends a message; if no message comes, it is well.",
-        "Nothing to do: if one of them still fails at about {at}, heartbeat sends a message;"
-        " if no message comes, all are well.",
-        at=_minute(at, alert, voice),
+        "Nothing to do now: if it still fails at about {at}, heartbeat sends a message.",
+        "Nothing to do now: if one of them still fails at about {at}, heartbeat sends a message.",
+        at=shown,
     )
     if row[1] is True:
         words = Text.counted(
             many,
-            "Nothing to do: if it still fails at about {at}, heartbeat sends a message and begins its recovery;"
-            " if no message comes, it is well.",
-            "Nothing to do: if one of them still fails at about {at}, heartbeat sends a message and begins its"
-            " recovery; if no message comes, all are well.",
-            at=_minute(at, alert, voice),
+            "Nothing to do now: if it still fails at about {at}, heartbeat sends a message and begins its recovery.",
+            "Nothing to do now: if one of them still fails at about {at}, heartbeat sends a message and begins its"
+            " recovery.",
+            at=shown,
         )
     return voice.said(words)
 

@@ -3,7 +3,7 @@
 from heartbeat_cli.views.compiled import alert as base
 from heartbeat_cli.views.compiled.parts import Values, Write, part, shown
 
-SOURCES = {"alert.over.j2": 1161702036, "alert.j2": 4103336646}
+SOURCES = {"alert.over.j2": 2522080838, "alert.j2": 4103336646}
 
 
 def head(v: Values, w: Write) -> None:
@@ -46,7 +46,7 @@ def seen_part3(v: Values, w: Write) -> None:
     if v["well"] and (not v["held"]):
         w(shown(v["_"]("All that was affected is well: {names}", names=v["well"])) + "\n")
     elif v["well"]:
-        w(shown(v["_"]("Well again: {names}", names=v["well"])) + "\n")
+        w(shown(v["_"]("Recovered: {names}", names=v["well"])) + "\n")
     if v["held"]:
         if v["follow"]:
             w(
