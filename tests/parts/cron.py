@@ -23,8 +23,9 @@ def cron_file() -> Iterator[Path]:
     with Path(tempfile.gettempdir(), f"heartbeat-test-cron.{os.geteuid()}.lock").open("w") as using:
         fcntl.flock(using, fcntl.LOCK_SH)  # tests beside this one may use the daemon that it starts
         daemon = None
-        # Not the cron of a container, which other tests start: the host sees its processes, too.
-        here = ["pgrep", "-x", "--ns", str(os.getpid()), "--nslist", "pid", "cron"]
+        # Not the cron of a container, which other tests start: the host sees its processes, too. Nor one that is over:
+        # of two tests that start one at once, one's ends, and stays in the list until that test has ended.
+        here = ["pgrep", "-x", "--runstates", "D,R,S", "--ns", str(os.getpid()), "--nslist", "pid", "cron"]
         if subprocess.run(here, capture_output=True, check=False).returncode != 0:
             daemon = subprocess.Popen(["cron", "-f", "-L", "15"])
         yield path
