@@ -4,6 +4,7 @@ Refuses what must not go out (line breaks in headers, a URL with control charact
 """
 
 import os
+from operator import attrgetter
 from typing import Any
 
 from heartbeat_cli import __version__
@@ -118,11 +119,15 @@ def configure(curl: Any, request: Request, limit: float) -> None:
         _configure_tls(curl, request)
 
 
+# What a handle is told of a request, besides its address.
+TOLD = attrgetter("method", "headers", "body", "unix_socket", "verify_tls", "ca_file", "cert_file", "key_file")
+
+
 def are_alike(request: Request, other: Request) -> bool:
     """Whether a handle with the options of a request needs only another address for the other one: plain http, no body,
     and no password, which libcurl would remember."""
     return (
-        request[1:9] == other[1:9]  # from the method to the client certificate's key
+        TOLD(request) == TOLD(other)
         and request.body is None
         and request.url.startswith("http://")
         and "@" not in request.url

@@ -128,7 +128,8 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
 def _rule_problems(settings: Settings) -> list[tuple[str, str]]:
     """The rule's own key must be there, and the keys of other rules would silently do nothing."""
     found: list[tuple[str, str]] = []
-    if settings.expect == "auto" and settings[6:10] == _NO_RULE:  # as nearly all
+    has_none = settings.json_path is settings.equals is settings.contains is settings.pattern is None
+    if settings.expect == "auto" and has_none:  # as nearly all
         return found
     needed = {"json": "json_path", "contains": "contains", "regex": "pattern"}
     for rule, key in needed.items():
@@ -177,9 +178,6 @@ def explain(settings: Settings) -> Explain | None:
     from heartbeat_cli.monitors._unit import explained
 
     return partial(explained, settings.unit, settings.user)
-
-
-_NO_RULE = (None, None, None, None)  # json_path, equals, contains, pattern
 
 
 class _Verdict(Record):
