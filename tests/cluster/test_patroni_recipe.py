@@ -80,11 +80,16 @@ def test_the_nodes(recipe: Recipe, real_cluster: Cluster, tmp_path: Path) -> Non
         "http://{n}.example.org:8008": "http://127.0.0.1:{n}",
     }
     with World(recipe, tmp_path, here) as world:
-        assert world.all_said() == [WELL] * 3
+        _until_all_are_well(world)
         real_cluster.kill_server(leader)
         fallen = until(world, lambda seen: seen.status != "healthy")
         assert "PostgreSQL running is 0, needs >= 1" in str(fallen.error)
         real_cluster.await_order()
-        ends = time.monotonic() + 60
-        while world.all_said() != [WELL] * 3:  # in order for Patroni is a moment earlier than for its figures
-            assert time.monotonic() < ends, world.all_said()
+        _until_all_are_well(world)
+
+
+def _until_all_are_well(world: World) -> None:
+    """In order for Patroni is a moment earlier than for the figures of its nodes."""
+    ends = time.monotonic() + 60
+    while (said := world.all_said()) != [WELL] * 3:
+        assert time.monotonic() < ends, said

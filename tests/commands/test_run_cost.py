@@ -12,10 +12,13 @@ import pytest
 
 from heartbeat_cli.commands._base import App
 from heartbeat_cli.commands._chain import whole_pass
+from tests.parts.hours import within_an_hour  # noqa: F401 - the fixture
 from tests.parts.postgres import execute
 from tests.parts.postgres_wire import relay
 from tests.parts.stores import *  # noqa: F403 - the fixture of both stores
 from tests.parts.verb import heartbeat
+
+pytestmark = pytest.mark.usefixtures("within_an_hour")
 
 # Each is a round trip to PostgreSQL, besides those that open the connection.
 STATEMENTS = {"sqlite": 22, "postgres": 23}

@@ -7,7 +7,10 @@ import pytest
 
 from heartbeat_cli.commands._chain import whole_pass
 from tests.commands.test_run_cost import STATEMENTS, Counting
+from tests.parts.hours import within_an_hour  # noqa: F401 - the fixture
 from tests.parts.stores import *  # noqa: F403 - the fixture of both stores
+
+pytestmark = pytest.mark.usefixtures("within_an_hour")
 
 # Statements more than of a healthy pass: what is open, kept back and was tried; in the copy for the next pass, too,
 # which SQLite needs none of; and what the lines that were said are made of.

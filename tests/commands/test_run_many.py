@@ -9,7 +9,10 @@ import pytest
 from heartbeat_cli.commands._chain import whole_pass
 from tests.commands.test_run_cost import Counting, port  # noqa: F401 - the fixture
 from tests.parts.hostile import unused_port
+from tests.parts.hours import within_an_hour  # noqa: F401 - the fixture
 from tests.parts.postgres import fresh_database
+
+pytestmark = pytest.mark.usefixtures("within_an_hour")
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

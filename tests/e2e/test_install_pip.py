@@ -14,7 +14,7 @@ pytestmark = pytest.mark.docker
 _PORTS = {"pipx": 9001, "uv": 9002}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def box() -> Iterator[str]:
     """A Debian with cron, as process 1, and a user for each way."""
     need_image("debian", install.DEBIAN)
@@ -50,7 +50,7 @@ def set_up(box: str, user: str) -> None:
     as_user(box, user, "heartbeat crontab --install")
 
 
-def test_from_nothing_to_the_first_alert(box: str) -> None:
+def _from_nothing_to_the_first_alert(box: str) -> None:
     """Both wait for the same minute of cron."""
     wheel = f"/dist/{install.wheel().name}"
     as_user(box, "pipx", f"pipx install --pip-args='--no-index --find-links=/wheels' {wheel}")
@@ -61,7 +61,7 @@ def test_from_nothing_to_the_first_alert(box: str) -> None:
         install.wait_for_alert(box, user, 150)
 
 
-def test_installing_again_keeps_what_is_stored_and_uninstalling_leaves_no_program(box: str) -> None:
+def _a_second_installation_keeps_what_is_stored_and_removal_leaves_nothing(box: str) -> None:
     before = as_user(box, "pipx", "heartbeat alerts --format json | head -c 200")
     wheel = f"/dist/{install.wheel().name}"
     again = {
@@ -74,3 +74,12 @@ def test_installing_again_keeps_what_is_stored_and_uninstalling_leaves_no_progra
     for user, line in (("pipx", "pipx uninstall heartbeat-cli"), ("uv", "uv tool uninstall heartbeat-cli")):
         as_user(box, user, f"heartbeat crontab --remove && {line}")
         assert as_user(box, user, "command -v heartbeat || true; crontab -l 2>/dev/null | grep heartbeat || true") == ""
+
+
+def test_pipx_and_uv(box: str) -> None:
+    """One after the other: the second goes on where the first has left the host."""
+    for step in (
+        _from_nothing_to_the_first_alert,
+        _a_second_installation_keeps_what_is_stored_and_removal_leaves_nothing,
+    ):
+        step(box)

@@ -135,11 +135,13 @@ def in_the_sandbox(box: SystemdBox, line: str) -> str:
     """What a shell prints under the rules of the service that is installed now."""
     text = box.shell(f"cat {_UNITS}/{_SERVICE}")
     lines = ["ExecStart=/bin/sh /run/probe" if one.startswith("ExecStart=") else one for one in text.splitlines()]
+    lines = [*lines, "RemainAfterExit=yes"]  # so that systemd still knows which run it was
     configure(box, line, "/run/probe")
     box.write_unit("probe.service", "\n".join([*lines, ""]))
-    box.systemctl("start", "probe.service")
-    said = box.shell("journalctl --unit=probe.service --output=cat _TRANSPORT=stdout")
-    box.shell("journalctl --rotate --vacuum-time=1s --unit=probe.service >/dev/null 2>&1 || true")
+    box.systemctl("restart", "probe.service")
+    one_run = f"_SYSTEMD_INVOCATION_ID={box.property('probe.service', 'InvocationID')}"
+    said = box.shell(f"journalctl --sync; journalctl --output=cat _TRANSPORT=stdout {one_run}")
+    box.systemctl("stop", "probe.service")
     return said
 
 
