@@ -27,6 +27,7 @@ from heartbeat_cli.domain.kinds.process_limits import Limits, Seen, judge
 from heartbeat_cli.errors import ConfigError, Unobservable
 from heartbeat_cli.monitors import _process_units as units
 from heartbeat_cli.monitors import process
+from heartbeat_cli.monitors._systemctl import Answer
 from heartbeat_cli.monitors.process import Settings
 from heartbeat_cli.passes.check.engine import Asked, run_checks
 from heartbeat_cli.system import processes as of_host
@@ -582,6 +583,52 @@ def test_the_processes_of_a_unit(systemd_box: SystemdBox, group_root: str) -> No
     assert (nobody.exists, nobody.pids) == (False, ())
     with pytest.raises(Unobservable, match=r"its control group /system\.slice/p-two\.service cannot be seen"):
         units.unit_of(unit, answers[False], "/nonexistent")
+
+
+_UNIT = """
+import sys
+from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.monitors import _process_units as units
+from heartbeat_cli.monitors._systemctl import Answer
+block = {"Id": "app.service", "LoadState": "loaded", "ActiveState": "active", "ControlGroup": "/app.service"}
+try:
+    print(units.unit_of("app.service", Answer([block]), sys.argv[1]).pids)
+except Unobservable as unseen:
+    print(unseen)
+"""
+
+
+def test_a_group_that_is_closed_to_us(tmp_path: Path) -> None:
+    users.need_root()
+    closed = tmp_path / "app.service" / "below"
+    closed.mkdir(parents=True)
+    scratch.let_others_in(tmp_path)
+    for mode, said_ in ((0o755, "()"), (0, "its control group /app.service cannot be seen")):
+        closed.chmod(mode)
+        argv = ["setpriv", f"--reuid={users.NOBODY}", f"--regid={users.NOBODY}", "--clear-groups", sys.executable]
+        done = subprocess.run([*argv, "-c", _UNIT, str(tmp_path)], capture_output=True, text=True, timeout=60)
+        assert done.stdout.strip() == said_, done.stderr
+
+
+def test_a_unit_of_which_not_every_process_can_be_seen(tmp_path: Path) -> None:
+    """Its owner may close a group below its own, or have more processes than are read: then nothing is said of it."""
+    group = tmp_path / "app.service" / "below"
+    group.mkdir(parents=True)
+    block = {"Id": "app.service", "LoadState": "loaded", "ActiveState": "active", "ControlGroup": "/app.service"}
+    answer = Answer([block], "")
+    procs = group / "cgroup.procs"
+    procs.write_text("17\n")
+    assert units.unit_of("app.service", answer, str(tmp_path)).pids == (17,)
+    procs.write_text("17\n" * 400_000)
+    with pytest.raises(Unobservable, match="cannot be seen"):
+        units.unit_of("app.service", answer, str(tmp_path))
+    procs.unlink()
+    procs.symlink_to("cgroup.procs")  # to itself: even root cannot read it
+    with pytest.raises(Unobservable, match="cannot be seen"):
+        units.unit_of("app.service", answer, str(tmp_path))
+    procs.unlink()
+    procs.symlink_to("gone")
+    assert units.unit_of("app.service", answer, str(tmp_path)).pids == ()
 
 
 def test_a_unit_without_a_process(systemd_box: SystemdBox, group_root: str) -> None:

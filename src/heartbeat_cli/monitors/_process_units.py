@@ -4,10 +4,10 @@ https://www.freedesktop.org/software/systemd/man/latest/org.freedesktop.systemd1
 https://docs.kernel.org/admin-guide/cgroup-v2.html (cgroup.procs; one that has ended is not in it)
 """
 
+import errno
 import os
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 
 from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.plain import one_line, whole
@@ -19,6 +19,8 @@ from heartbeat_cli.monitors._systemctl import Answer, Memories, show
 _PROPERTIES = "Id,Names,LoadState,ActiveState,MainPID,ControlGroup,ExecMainStatus,ExecMainCode,RestartPreventExitStatus"
 _ROOT = "/sys/fs/cgroup"
 _HIERARCHIES = ("", "systemd", "unified")  # cgroup v2; version 1, and both side by side
+# What the kernel says of a group that has ended meanwhile, and of one that holds threads only.
+_GONE = (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP)
 _MOST_GROUPS, _MOST_BYTES = 1_000, 1_048_576
 
 
@@ -65,20 +67,37 @@ def _members(properties: Mapping[str, str], root: str) -> tuple[int, ...]:
     folder = next((path for one in _HIERARCHIES if os.path.isdir(path := os.path.join(root, one, group))), None)
     if folder is None:
         if whole(properties.get("MainPID", "")):
-            raise Unobservable(Text("its control group {group} cannot be seen", group=one_line(f"/{group}", 120)))
+            raise Unobservable(_unseen(group))
         return ()
     found: list[int] = []
-    for place, (path, _, names) in enumerate(os.walk(folder)):
-        if place >= _MOST_GROUPS:
-            raise Unobservable(Text("it has more than {n:,} control groups", n=_MOST_GROUPS))
-        if "cgroup.procs" in names:
-            found += _procs(os.path.join(path, "cgroup.procs"))
+    try:
+        for place, (path, _, names) in enumerate(os.walk(folder, onerror=_unless_gone)):
+            if place >= _MOST_GROUPS:
+                raise Unobservable(Text("it has more than {n:,} control groups", n=_MOST_GROUPS))
+            if "cgroup.procs" in names:
+                found += _procs(os.path.join(path, "cgroup.procs"))
+    except OSError as error:  # of a part of the processes nobody can say that there are no more
+        raise Unobservable(_unseen(group)) from error
     return tuple(found)
 
 
+def _unless_gone(error: OSError) -> None:
+    if error.errno not in _GONE:
+        raise error
+
+
 def _procs(path: str) -> list[int]:
-    """The processes of one group; none of one that is gone, or of threads only."""
-    numbers: list[str] = []
-    with suppress(OSError), open(path, encoding="ascii", errors="replace") as file:
-        numbers = file.read(_MOST_BYTES).split()
-    return [pid for one in numbers if (pid := whole(one))]
+    """The processes of one group; none of one that is gone, or of threads only. Raises OSError."""
+    numbers = ""
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            numbers = file.read(_MOST_BYTES)
+    except OSError as error:
+        _unless_gone(error)
+    if len(numbers) == _MOST_BYTES:
+        raise OSError(errno.EFBIG, path)
+    return [pid for one in numbers.split() if (pid := whole(one))]
+
+
+def _unseen(group: str) -> Text:
+    return Text("its control group {group} cannot be seen", group=one_line(f"/{group}", 120))

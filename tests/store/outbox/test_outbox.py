@@ -109,7 +109,8 @@ def test_what_a_host_has_enqueued_is_left_to_it_for_a_while(store: Database) -> 
 
 
 def test_apart_from_the_store_only_the_own_is_sent(store: Database) -> None:
-    for name in ("alpha", "beta", ""):
+    """A host's name may hold a slash."""
+    for name in ("alpha", "beta", "beta/gamma", ""):
         store.observer = name
         alerts.add(store, alert(f"of {name}"), ["tg"], NOW)
     store.observer, store.is_apart = "beta", True

@@ -52,7 +52,8 @@ class Ready(Record):
 # Whose turn it is. `lease_by` names the host that has enqueued a row, or tried it last: the row is that host's for a
 # while. It would send it without the store, too, and nobody could tell whether another one has.
 _OWN_TURN = (
-    "(o.lease_by IS NULL OR substr(o.lease_by, 1, :own_length) = :own"
+    "(o.lease_by IS NULL OR (substr(o.lease_by, 1, :own_length) = :own"
+    " AND substr(o.lease_by, :own_length + 1) NOT LIKE :deeper)"  # of `alpha`, not of a host called `alpha/beta`
     " OR o.created <= to_timestamp(:left_to_others) OR o.created > to_timestamp(:of_no_clock))"
 )
 # Due, and under no lease. Times that are too far in the future were written before the clock was put back: they are
@@ -207,7 +208,7 @@ def _own_turn_values(db: Database, now: float, lease: float) -> dict[str, str | 
     else:
         after, until = now - lease, now + lease
     own = f"{db.observer}/"
-    return {"own": own, "own_length": len(own), "left_to_others": after, "of_no_clock": until}
+    return {"own": own, "own_length": len(own), "deeper": "%/%", "left_to_others": after, "of_no_clock": until}
 
 
 def store_time(db: Database, now: float) -> float:
