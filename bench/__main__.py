@@ -11,6 +11,7 @@ import os
 import platform
 import sys
 import time
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,6 +60,10 @@ def main(words: list[str]) -> int:
         except (pytest.skip.Exception, pytest.fail.Exception) as lacking:  # what a real part of the tests says
             left_out.append(f"left out: {name}: {' '.join(str(lacking).split())}")
             failed |= isinstance(lacking, pytest.fail.Exception)
+        except Exception:  # the figures of the others are not lost with it
+            traceback.print_exc()
+            left_out.append(f"broke off: {name}")
+            failed = True
     _conclude(found, left_out, time.monotonic() - begun)
     if "--record" in words:
         _record.write(found)

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -105,4 +105,9 @@ def watched(server: Server, dsn: str) -> Iterator[Watched]:
 def _cpu(server: Server) -> float:
     """Seconds of CPU of the server: of its processes, and of those that have ended."""
     main = psutil.Process(int((server.data / "postmaster.pid").read_text().split()[0]))
-    return float(sum(main.cpu_times()[:4]) + sum(sum(one.cpu_times()[:2]) for one in main.children()))
+    while True:
+        with suppress(psutil.NoSuchProcess):  # one that ends meanwhile would be counted twice, or not at all
+            ended = main.cpu_times()
+            running = sum(sum(one.cpu_times()[:2]) for one in main.children())
+            if main.cpu_times()[2:4] == ended[2:4]:
+                return float(sum(ended[:4]) + running)
