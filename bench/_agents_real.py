@@ -14,7 +14,7 @@ from tests.parts import agents, lacking, queues
 from tests.parts.postgres import Server, free_port
 
 from bench._agents_parts import Part
-from bench._agents_scenario import Place, Scenario, nothing
+from bench._agents_scenario import Place, Restart, Scenario, nothing
 
 _SLOTS = 12  # of PostgreSQL: those that heartbeat's checks may use, and those kept for superusers
 
@@ -159,12 +159,13 @@ def _has_worked(jobs: queues.Workers) -> None:
 
 def langgraph(place: Place) -> Iterator[Scenario]:
     """LangGraph's development server: ended, standing still, idle, and asked at a path that it does not have."""
-    for name, label, restart in (
+    cases: tuple[tuple[str, str, Restart], ...] = (
         ("langgraph-killed", "process", "must"),
         ("langgraph-wedged", "process", "must"),
         ("langgraph-wrong-path", "configuration", "never"),
         ("langgraph-idle", "healthy", "never"),
-    ):
+    )
+    for name, label, restart in cases:
         folder = place.folder / name
         part = Part(folder, agents.langgraph_command(folder, "PORT"), agents.LANGGRAPH_ENVIRONMENT)
         agents.write_graph(folder)
@@ -174,4 +175,4 @@ def langgraph(place: Place) -> Iterator[Scenario]:
         breaks: dict[str, Callable[[], object]] = {"langgraph-killed": part.kill, "langgraph-wedged": part.freeze}
         after = {"url": f"http://127.0.0.1:{part.port}/okay"} if label == "configuration" else {}
         yield Scenario(name, "agent", label, restart, settings, breaks.get(name, nothing), curl=address,
-                       steps=(part.step,), after=after)  # type: ignore[arg-type]  # fmt: skip
+                       steps=(part.step,), after=after)  # fmt: skip

@@ -9,4 +9,4 @@ def exponent(costs: Mapping[int, float]) -> float:
     they are quadratic."""
     points = [(math.log(number), math.log(cost)) for number, cost in costs.items() if cost > 0]
     x, y = (sum(one) / len(points) for one in zip(*points, strict=True))
-    return sum((a - x) * (b - y) for a, b in points) / sum((a - x) ** 2 for a, _ in points)
+    return float(sum((a - x) * (b - y) for a, b in points) / sum((a - x) ** 2 for a, _ in points))

@@ -16,13 +16,13 @@ from tests.parts.cluster.cluster import Cluster
 from tests.parts.cluster.history import History, Outcome
 from tests.parts.cluster.stories import story
 
-from bench._measure import target
+from bench._measure import Rows, target
 
 _HISTORIES = 2
 _INSIDE = 10  # of so many histories one must have a failover inside a pass
 
 
-def main() -> int:
+def main() -> Rows:
     first = int(os.environ.get("HEARTBEAT_BENCH_CLUSTER_FROM", "0"))
     count = int(os.environ.get("HEARTBEAT_BENCH_CLUSTER", _HISTORIES))
     begun, wrong, inside = time.monotonic(), 0, 0
@@ -40,10 +40,10 @@ def main() -> int:
             total.update(summary(outcome.record))
     print(f"\n{count} histories in {time.monotonic() - begun:.0f} s, {inside} with a failover inside a pass")
     print(tabulate([*sorted(blows.items()), *total.items()], disable_numparse=True, tablefmt="plain"))
-    missed = target("histories with a violation", wrong, 0)
-    missed += target("histories without a failover inside a pass", count - inside, count - count // _INSIDE)
+    judged = target("histories with a violation", wrong, 0)
+    judged += target("histories without a failover inside a pass", count - inside, count - count // _INSIDE)
     print()
-    return missed
+    return judged
 
 
 def _show(outcome: Outcome) -> None:

@@ -23,7 +23,7 @@ from bench import _hosts_years
 from bench._fit import exponent
 from bench._hosts_world import Seen, World, watched, world
 from bench._http import answering
-from bench._measure import Cost, cost, heartbeat, target
+from bench._measure import Cost, Rows, cost, heartbeat, target
 
 _ROUNDS, _WARM = 5, 2
 _COUNTED = 3  # hosts whose statements and bytes are counted
@@ -59,10 +59,11 @@ class Measured(NamedTuple):
         return statistics.median(max(one.wall for one in round_) for round_ in self.rounds)
 
 
-def main() -> int:
+def main() -> Rows:
     numbers = [int(word) for word in os.environ.get("HEARTBEAT_BENCH_HOSTS", "1,2,5,10").split(",")]
     components = int(os.environ.get("HEARTBEAT_BENCH_HOSTS_COMPONENTS", "1000"))
-    found, missed = [], 0
+    found: list[Measured] = []
+    judged: Rows = []
     with tempfile.TemporaryDirectory() as name, Server(settings=_SETTINGS) as server, answering() as url:
         for hosts in numbers:
             with fresh_database(server.dsn()) as dsn, relay(server.port) as counting:
@@ -71,10 +72,10 @@ def main() -> int:
                 print(f"{hosts} hosts measured", flush=True)
                 if hosts == numbers[-1]:
                     _table(found, components)
-                    missed += _judge(found)
-                    missed += _hosts_years.main(dsn, one, components)
+                    judged = _judge(found)
+                    judged += _hosts_years.main(dsn, one, components)
     print()
-    return missed
+    return judged
 
 
 def _measure(server: Server, dsn: str, one: World, counting: Relay) -> Measured:
@@ -132,14 +133,14 @@ def _table(found: list[Measured], components: int) -> None:
     print(tabulate(rows, headers=headers, disable_numparse=True), end="\n\n", flush=True)
 
 
-def _judge(found: list[Measured]) -> int:
+def _judge(found: list[Measured]) -> Rows:
+    judged: Rows = []
     if len(found) < 2:
-        return 0
-    missed = 0
+        return judged
     for name, figure, timed in _GROWTH:
         grown = exponent({one.hosts: figure(one) for one in found})
-        missed += target(f"exponent by hosts, {name}", grown, _LINEAR + _NOISE * timed)
+        judged += target(f"exponent by hosts, {name}", grown, _LINEAR + _NOISE * timed)
     company = max(one.traffic.statements for one in found) - found[0].traffic.statements
-    missed += target("statements of a pass, more than on the fewest hosts", company, _COMPANY)
+    judged += target("statements of a pass, more than on the fewest hosts", company, _COMPANY)
     waits = sum(one.seen.rows / one.passes for one in found)
-    return missed + target("seconds that a pass waited for rows of others", waits, 0.001)
+    return judged + target("seconds that a pass waited for rows of others", waits, 0.001)

@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -98,7 +99,7 @@ def _answered(ground: Ground, numbers: Sequence[int]) -> tuple[Cost, Costs, int]
             continue
         cases = {_case(verb, key): (one, verb) for key, one in chosen.items() for verb in VERBS}
         runs = {_BARE: lambda: cost([sys.executable, "-c", "pass"])}
-        runs |= {str(case): (lambda one=one, verb=verb: one.pass_(verb)) for case, (one, verb) in cases.items()}
+        runs |= {str(case): partial(one.pass_, verb) for case, (one, verb) in cases.items()}
         if few and _ASKED in numbers:
             runs[_libcurl.NAME] = _libcurl.run(f"{ground.url}/0", _ASKED)
         found = alternate(runs, 5 if few else 3)

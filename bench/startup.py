@@ -6,6 +6,7 @@ next saving lies. What a bare start imports by itself is not among them."""
 import socket
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from bench._imports import profile, show
@@ -55,7 +56,7 @@ def main() -> Rows:
         config.write_text(_config(folder, server.getsockname()[1]))
         runs = {_BARE: lambda: cost([sys.executable, "-c", "pass"])}
         for name, words in VERBS.items():
-            runs[name] = lambda words=words: _lenient(heartbeat(config, *words))
+            runs[name] = partial(_lenient, heartbeat(config, *words))
         costs = alternate(runs, _ROUNDS)
         dearest = max(VERBS, key=lambda name: costs[name].cpu)
         profiles = {name: profile(config, VERBS[name]) for name in ("run", dearest)}

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from heartbeat_cli.config import load, places
+from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.component import topological
 from heartbeat_cli.domain.detection.attribution import advance
 from heartbeat_cli.domain.detection.fault_detection import Observation, State
@@ -167,7 +168,7 @@ class Harness:
         return list(found.values())
 
 
-def _model(heartbeats: Any, made: load.Config) -> tuple[dict[str, State], set[str], set[tuple[str, bool, bool]]]:
+def _model(heartbeats: Any, made: Config) -> tuple[dict[str, State], set[str], set[tuple[str, bool, bool]]]:
     """States, alert ids and incidents (id, ended, held) that an uninterrupted life would have come to."""
     states: dict[str, State] = {}
     relapses: dict[str, int] = {}  # of the open incident: what flaps stays one until it is steady

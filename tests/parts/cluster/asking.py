@@ -53,7 +53,7 @@ def ask(port: int, sql: str) -> Any:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(sql)
-            (value,) = cursor.fetchone()
+            ((value,),) = cursor.fetchall()
             return value
 
 

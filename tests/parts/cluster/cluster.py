@@ -122,7 +122,7 @@ class Cluster:
         wait_until("etcd answers", lambda: all(map(self._is_healthy, self._clients.values())), self._words)
 
     def _is_healthy(self, port: int) -> bool:
-        return fetched(f"http://127.0.0.1:{port}/health")[1] == {"health": "true"}
+        return bool(fetched(f"http://127.0.0.1:{port}/health")[1] == {"health": "true"})
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
