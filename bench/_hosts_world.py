@@ -16,7 +16,7 @@ from tests.parts.postgres import Server
 
 from bench._measure import Cost, cost, heartbeat
 
-_EVERY = 0.01  # seconds between two samples of the locks
+_EVERY = 0.005  # seconds between two samples of the locks
 # A backend that waits for a lock of a transaction, and those that wait for their turn, or have it.
 _LOCKS = """
 SELECT count(*) FILTER (WHERE NOT granted AND locktype <> 'advisory'),

@@ -27,6 +27,7 @@ from bench._measure import Cost, Rows, cost, heartbeat, target
 
 _ROUNDS, _WARM = 5, 2
 _COUNTED = 3  # hosts whose statements and bytes are counted
+_ALONE = 12  # passes whose time in the lock is measured: each is sampled a few times only
 _LINEAR, _NOISE = 1.05, 0.1
 _COMPANY = 5  # statements of a pass that other hosts cost, however many they are
 _SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB", "max_connections": "100"}
@@ -84,7 +85,8 @@ def _measure(server: Server, dsn: str, one: World, counting: Relay) -> Measured:
     server.execute("VACUUM ANALYZE", dsn.rpartition("/")[2].partition("?")[0])  # autovacuum is off
     traffic = [_counted(config, counting) for config in one.counted[:_COUNTED]]
     mean = Traffic(*(round(sum(some) / len(traffic)) for some in zip(*traffic, strict=True)))
-    alone = one.straight[:_COUNTED] * (_COUNTED if len(one.straight) < _COUNTED else 1)
+    some = one.straight[:_COUNTED]
+    alone = [some[number % len(some)] for number in range(_ALONE)]
     with watched(server, dsn) as by_itself:
         for config in alone:
             cost(heartbeat(config, "run"))

@@ -25,7 +25,9 @@ def keep_and_judge(app: "App", keeper: "Keeper", seen: "Checked", log: Log, *, f
 
     def kept_and_judged(db: "Database") -> list["Verdict"]:
         with db.transaction():
-            check.save(db, config, seen)
+            if check.save(db, config, seen):
+                # Imported before detection takes the lock that the other hosts wait for.
+                from heartbeat_cli.passes.detect import quorum, silent_hosts  # noqa: F401
             found = detect.detect(db, config, now())
             if keeper.degraded is not None and not further:
                 from heartbeat_cli.passes.housekeeping import outage

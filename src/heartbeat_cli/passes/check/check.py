@@ -148,18 +148,20 @@ def due_in(db: Database, config: Config, now: float) -> float:
     return max(0.0, min(left, default=math.inf))
 
 
-def save(db: Database, config: Config, seen: Checked) -> None:
+def save(db: Database, config: Config, seen: Checked) -> bool:
     """Store a pass: heartbeats, metrics, memories, and the gap before it if it came too late. Twice is once. What this
-    host does not watch it may check, but has no say in: that is not saved."""
+    host does not watch it may check, but has no say in: that is not saved. Returns whether the store is known to have
+    other hosts."""
     mine = {id_: one for id_, one in seen.readings.items() if watched_by(config.components[id_], config.observer)}
     if not mine:
         if seen.regular:
             _still_here(db, config, seen)
-        return
+        return False
     with db.transaction():
         passes.save(db, seen.done, mine, config.components)
         if seen.regular:
-            clock.go_on(db, config, seen.started, seen.done.finished, seen.tick)
+            return clock.go_on(db, config, seen.started, seen.done.finished, seen.tick)
+    return False
 
 
 def _still_here(db: Database, config: Config, seen: Checked) -> None:

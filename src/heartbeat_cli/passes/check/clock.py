@@ -39,8 +39,9 @@ def held_by_another(db: Database, observer: str, now: float) -> str | None:
     return None
 
 
-def go_on(db: Database, config: Config, started: float, finished: float, tick: float) -> None:
-    """Note a regular pass. Call it in the transaction that keeps the pass; all times by this host's clock."""
+def go_on(db: Database, config: Config, started: float, finished: float, tick: float) -> bool:
+    """Note a regular pass; returns whether the store has other hosts. Call it in the transaction that keeps the pass;
+    all times by this host's clock."""
     observer = config.observer
     others, suspects = gaps.clocks(db)
     own, before = others.pop(observer, None), suspects.get(observer)
@@ -51,7 +52,7 @@ def go_on(db: Database, config: Config, started: float, finished: float, tick: f
             _believe(db, config, own, others, suspect, tick)
         else:
             gaps.save_suspect(db, observer, suspect)
-        return
+        return bool(others)
     if before is not None or found.reason is not None:
         own = _near(db, config, own, before, found, (started, finished))
     frame = before.frame if before is not None else 0.0
@@ -63,6 +64,7 @@ def go_on(db: Database, config: Config, started: float, finished: float, tick: f
     if gap is not None:
         gaps.save(db, gap)
     gaps.save_watch(db, observer, watched(own, gap, started, finished, tick))
+    return bool(others)
 
 
 def _near(

@@ -72,6 +72,9 @@ class QuorumEvaluator:
 
     def judged(self, component: Component, seen: Observation) -> Judged:
         """Count this check with the others' votes."""
+        if self._is_ours_alone(component):
+            self._before[component.id] = seen.at
+            return Judged(seen)
         without_store = self._in_spool or seen.at <= self._away  # nobody else knew of it when it was made
         can_be_overruled = not without_store and seen.status != "unknown"
         others, before = self._others(component, seen.at), self._before.get(component.id, 0.0)
@@ -91,6 +94,13 @@ class QuorumEvaluator:
             self._ended[component.id] = seen.at
         overruled = can_be_overruled and not agrees(seen.status, round_.sense)
         return Judged(observation(own, round_) if own_turn else None, overruled)
+
+    def _is_ours_alone(self, component: Component) -> bool:
+        """Whether no other host's check, and no doubt of ours, can change what becomes of a check: of nearly all, in a
+        moment in which other hosts wait for the lock."""
+        id_ = component.id
+        known = self._in_spool or id_ in self._votes or id_ in self._hosts or id_ in self._unconfirmed
+        return not known and (component.common.quorum or 1) == 1
 
     def _others(self, component: Component, at: float) -> list[Vote] | None:
         """The others' votes around that moment; None when they are past it."""
