@@ -313,6 +313,17 @@ def test_every_verb_is_measured() -> None:
     assert {words[0] for words in MEASURED.values()} >= set(VERBS)
 
 
+@pytest.mark.parametrize("kind", ['"webhook"\nurl = "http://127.0.0.1:9/"', '"telegram"\ntoken = "1:x"\nchat_id = "1"'])
+def test_a_run_that_notifies_over_http_imports_neither_requests_nor_ssl(kind: str, tmp_path: Path) -> None:
+    config = tmp_path / "heartbeat.toml"
+    down = "retries = 0\nfail_threshold = 1\n[components.job]"
+    text = HEALTHY.format(folder=tmp_path).replace("[components.job]", down)
+    more = 'base_url = "http://127.0.0.1:9"\n' if "telegram" in kind else ""
+    config.write_text(f"{text}[channels.one]\nkind = {kind}\n{more}")
+    found = loaded(config, ["run"])
+    assert "pycurl" in found and not found & {"requests", "urllib3", "socket", "ssl", "email", "http", "jinja2"}
+
+
 def test_a_run_that_notifies_imports_no_jinja(tmp_path: Path) -> None:
     config = tmp_path / "heartbeat.toml"
     down = "retries = 0\nfail_threshold = 1\n[components.job]"

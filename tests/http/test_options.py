@@ -18,6 +18,7 @@ OTHER = {
     "ca_file": "/ca.pem",
     "cert_file": "/cert.pem",
     "key_file": "/key.pem",
+    "proxy": "http://127.0.0.1:3",
 }
 
 

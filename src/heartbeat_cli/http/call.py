@@ -1,15 +1,17 @@
 """One HTTP call outside a pass's checks: hooks of recovery, the in-flight guard, channels that speak HTTP.
 
-One deadline over all of it that a slow drip cannot escape, a bounded answer, no redirects (following one would turn a
-POST into a GET), no proxy or password out of the environment, and troubles that name the host alone: paths and queries
-of hooks often are their password.
+It goes by the same bounded libcurl as the checks: one deadline over all of it that a slow drip cannot escape, a bounded
+answer, nothing of the environment. No redirects (following one would turn a POST into a GET), a proxy only where the
+configuration names one, and troubles that name the host alone: paths and queries of hooks often are their password.
 """
 
+import re
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import quote, unquote, urlsplit
 
+from heartbeat_cli.domain.checking.exchange import Fault, FaultKind, Request, headers
 from heartbeat_cli.domain.plain import system_words
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
@@ -17,15 +19,26 @@ from heartbeat_cli.http import proxies
 from heartbeat_cli.system import in_threads
 
 if TYPE_CHECKING:
-    import requests
+    from urllib.parse import SplitResult
 
-    Auth = requests.auth.AuthBase | tuple[str, str]
+    from heartbeat_cli.domain.checking.exchange import Response
 
 _BESIDES = 524_288  # bytes that may come besides what is kept: heads, TLS, what is on its way when enough is there
-_LATE, _BROKEN = Text("no complete answer in time"), Text("the connection broke off")
-_TOO_LONG = Text("its answer is too long")
-_ANSWER_LOST = (_LATE, _BROKEN, _TOO_LONG)  # after these it may have been taken all the same
+_TELLS = 0.1  # seconds, or a tenth of all, that are left at the end for saying how far it came
+_SIGNS = "!$%&'()*+,/:;=?@[]~"  # of a path and a query, beside letters and digits
 _NOTHING: Mapping[str, str] = {}
+_UNUSABLE = Text("the request cannot be made")
+_TLS_BY_PROXY = Text("its certificate or TLS, or that of the proxy, is not accepted")
+_WORDS: dict[FaultKind, str] = {
+    "dns": Text("host not found"),
+    "route": system_words("network is unreachable"),
+    "connect": Text("no connection"),
+    "reset": Text("the connection broke off"),
+    "too_large": Text("its answer is too long"),
+    "protocol": Text("its answer cannot be understood"),
+    "forbidden": Text("the CA file cannot be read"),
+}
+_NEVER_LEFT: tuple[FaultKind, ...] = ("tls", "expired", "proxy")  # after these no byte of the request was sent
 
 
 class Call(Record):
@@ -40,6 +53,25 @@ class Call(Record):
     keep: int = 65_536
     only_refusals: bool = False
     proxy: str | None = None
+
+
+class Headers(Mapping[str, str]):
+    """Headers by name, without regard to case; one that came more than once has its values joined by commas."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self._values: dict[str, str] = {}
+        for name, value in pairs:
+            known = self._values.get(name.lower())
+            self._values[name.lower()] = value if known is None else f"{known}, {value}"
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
 
 
 class Answer(Record):
@@ -72,97 +104,103 @@ def host(url: str) -> str | None:
 def make(call: Call, timeout: float) -> Answer:
     """The answer, complete as far as it is kept, within `timeout` seconds. Raises NoAnswer.
 
-    The exchange has a thread of its own, since a timeout of `requests` is only one between two bytes."""
+    The exchange has a thread of its own: libcurl may be held in one call, and then nobody waits for it."""
     deadline = time.monotonic() + timeout
     results = in_threads.results({"": lambda: _exchange(call, timeout, deadline)}, deadline)
-    result = results.get("") or _late(call, timeout)
+    result = results.get("") or NoAnswer(_late(call, timeout), unsure=True)
     if isinstance(result, Exception):
         raise result
     return result
 
 
-def _late(call: Call, timeout: float) -> NoAnswer:
-    return NoAnswer(
-        Text("{host}: no complete answer within {n:g} s", host=str(host(call.url)), n=round(timeout, 1)), unsure=True
-    )
+def _late(call: Call, timeout: float) -> Text:
+    return Text("{host}: no complete answer within {n:g} s", host=str(host(call.url)), n=round(timeout, 1))
 
 
 def _exchange(call: Call, timeout: float, deadline: float) -> Answer:
-    import requests
-    import urllib3
+    from heartbeat_cli.http import multi
 
-    from heartbeat_cli.http.guarded import Guard, Session
+    request = _request_or_none(call)
+    if request is None:
+        raise NoAnswer(Text("{name}: {why}", name=str(host(call.url)), why=_UNUSABLE))
+    answers: list[Response] = []
+    until = deadline - min(_TELLS, timeout / 10)
+    exchange = multi.Exchange("", request, until - time.monotonic(), most=call.keep + _BESIDES)
+    multi.drive([exchange], deadline=until, done=lambda _, response: answers.append(response))
+    (response,) = answers
+    fault = response.fault or (None if response.status else Fault("protocol", ""))
+    if fault is None:
+        return Answer(response.status, Headers(headers(response.head)), response.body.decode("utf-8", "replace"))
+    late = fault.kind == "timeout" or fault in (multi.CUT_SHORT, multi.NOT_ASKED)
+    if late or (fault.kind == "dns" and time.monotonic() > until - _TELLS):
+        raise NoAnswer(_late(call, timeout), unsure=_may_have_arrived(request, response))
+    _give_up(request, response, fault)
 
-    if not call.verify:  # who asked for that need not be warned each time
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
-    proxy = proxies.for_host(call.proxy, host(call.url))
+def _give_up(request: Request, response: "Response", fault: Fault) -> NoReturn:
+    name, unsure = str(host(request.url)), fault.kind not in _NEVER_LEFT and _may_have_arrived(request, response)
+    raise NoAnswer(Text("{name}: {why}", name=name, why=_why(request, fault)), unsure=unsure)
+
+
+def _may_have_arrived(request: Request, response: "Response") -> bool:
+    """Whether bytes of the request may have gone out: the connection, and TLS, stood. How far a proxy came with them
+    nobody knows, so its connection counts."""
+    stood = "tls" if request.url.startswith("https:") and request.proxy is None else "connect"
+    return stood in response.phases
+
+
+def _why(request: Request, fault: Fault) -> str:
+    """The kind of trouble only: the text of a fault may hold the whole URL."""
+    if fault.refused:
+        return system_words("connection refused")
+    if fault.kind in ("tls", "expired"):
+        return _TLS_BY_PROXY if (request.proxy or "").lower().startswith("https:") else fault.text
+    return fault.text if fault.kind == "proxy" else _WORDS.get(fault.kind, _UNUSABLE)
+
+
+def _request_or_none(call: Call) -> Request | None:
+    """The exchange of a call; None for what cannot be sent, since an error's text may quote the address."""
     try:
-        guard = Guard(deadline, call.keep + _BESIDES)
-        with (
-            Session(guard) as session,
-            session.request(
-                call.method,
-                call.url,
-                data=call.body,
-                headers=call.headers,
-                auth=_auth(call.url),
-                timeout=timeout,
-                allow_redirects=False,
-                stream=True,
-                verify=call.verify,
-                proxies={"http": proxy, "https": proxy} if proxy else None,
-            ) as response,
-        ):
-            unread = call.only_refusals and 200 <= response.status_code < 300
-            body = b"" if unread else guard.body(response, call.keep)[: call.keep]
-            return Answer(response.status_code, response.headers, body.decode("utf-8", "replace"))
-    except requests.Timeout as error:
-        raise _late(call, timeout) from error
-    except (requests.RequestException, OSError, ValueError) as error:
-        words = _words(error)
-        raise NoAnswer(
-            Text("{name}: {why}", name=str(host(call.url)), why=words), unsure=words in _ANSWER_LOST
-        ) from error
+        return _request(call)
+    except ValueError:
+        return None
 
 
-def _auth(url: str) -> "Auth":
-    """The URL's own user, or explicitly nobody."""
-    from requests.auth import AuthBase
-
-    class Nobody(AuthBase):
-        def __call__(self, request: "requests.PreparedRequest") -> "requests.PreparedRequest":
-            return request
-
-    parts = urlsplit(url)
-    return (unquote(parts.username), unquote(parts.password or "")) if parts.username else Nobody()
-
-
-def _words(error: Exception) -> str:
-    """The kind of trouble only: the text of such an error often holds the whole URL."""
-    import requests
-
-    from heartbeat_cli.http.guarded import TooMuch
-
-    if type(error) is OSError:  # requests itself says so of a file that is not there
-        return Text("the CA file cannot be read")
-    kinds: tuple[tuple[type[Exception], str], ...] = (
-        (TooMuch, _TOO_LONG),
-        (requests.exceptions.SSLError, Text("its certificate or TLS is not accepted")),
-        (requests.exceptions.ProxyError, Text("the proxy does not let it through")),
-        (requests.exceptions.ChunkedEncodingError, _BROKEN),
-        (requests.ConnectionError, _connection_words(str(error))),
+def _request(call: Call) -> Request:
+    """The exchange of a call. Raises ValueError for what cannot be sent."""
+    parts = urlsplit(call.url)
+    given = dict(call.headers)
+    if parts.username:
+        given = {name: value for name, value in given.items() if name.lower() != "authorization"}
+        given["Authorization"] = _basic(unquote(parts.username), unquote(parts.password or ""))
+    given = {name: value for name, value in given.items() if name.lower() != "accept-encoding"}  # ours is `identity`
+    return Request(
+        _address(parts),
+        call.method,
+        tuple(given.items()),
+        call.body if call.body is not None or call.method == "GET" else b"",
+        verify_tls=bool(call.verify),
+        ca_file=call.verify if isinstance(call.verify, str) else None,
+        redirects=0,
+        max_body=call.keep,
+        refusals_only=call.only_refusals,
+        proxy=proxies.for_host(call.proxy, parts.hostname),
     )
-    unknown = Text("the request cannot be made: {why}", why=type(error).__name__)
-    return next((words for kind, words in kinds if isinstance(error, kind)), unknown)
 
 
-def _connection_words(text: str) -> str:
-    known = (
-        ("Connection refused", system_words("connection refused")),
-        ("resolve", Text("host not found")),
-        ("unreachable", system_words("network is unreachable")),
-        ("timed out", _LATE),
-        ("establish a new connection", Text("no connection")),
-    )
-    return next((words for sign, words in known if sign in text), _BROKEN)
+def _basic(user: str, password: str) -> str:
+    from base64 import b64encode
+
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _address(parts: "SplitResult") -> str:
+    """The URL as it goes out: in ASCII, without user, password and fragment. Raises ValueError."""
+    place = parts.netloc.rpartition("@")[2]
+    if not place.isascii():
+        from idna import encode
+
+        port = "" if parts.port is None else f":{parts.port}"
+        place = encode(parts.hostname or "", uts46=True).decode() + port
+    rest = parts.path + (f"?{parts.query}" if parts.query else "")
+    return f"{parts.scheme}://{place}{re.sub('%(?![0-9A-Fa-f]{2})', '%25', quote(rest, safe=_SIGNS))}"

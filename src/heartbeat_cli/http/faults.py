@@ -30,6 +30,7 @@ class TransferState(Record):
     tls_done: float
     received: int
     expired: float | None = None
+    by_proxy: bool = False
 
 
 def plain(text: str) -> str:
@@ -39,6 +40,8 @@ def plain(text: str) -> str:
 
 def fault_of(state: TransferState) -> Fault:
     """The fault for a transfer that libcurl ended with an error code."""
+    if state.by_proxy and (fault := _of_the_proxy(state)) is not None:
+        return fault
     explain = _BY_CODE.get(state.code)
     if explain is not None:
         return explain(state)
@@ -47,6 +50,17 @@ def fault_of(state: TransferState) -> Fault:
     return Fault(
         "other", Text("the exchange failed: {said} (libcurl error {code})", said=plain(state.said), code=state.code)
     )
+
+
+def _of_the_proxy(state: TransferState) -> Fault | None:
+    """What went wrong on the way to the proxy, or what it refused; None for all else. Which code libcurl has for a
+    refused CONNECT depends on its version."""
+    if state.code == _NO_PROXY or (state.code == _NO_CONNECTION and not state.connected):
+        return Fault("proxy", Text("no connection to the proxy"))
+    refused = state.code in (_NO_CONNECTION, _RECEIVE_ERROR) and "CONNECT" in state.said
+    if refused or state.code == _PROXY_HANDSHAKE:
+        return Fault("proxy", Text("the proxy does not let it through"))
+    return None
 
 
 def _timeout(state: TransferState) -> Fault:
@@ -169,6 +183,7 @@ def _always(kind: FaultKind, text: Text) -> Callable[[TransferState], Fault]:
 
 
 # libcurl's numbers are part of its frozen ABI; pycurl has names for some of them only.
+_NO_PROXY, _NO_CONNECTION, _RECEIVE_ERROR, _PROXY_HANDSHAKE = 5, 7, 56, 97
 _TLS_CODES = frozenset({53, 54, 59, 60, 64, 66, 80, 83, 90, 91, 98})
 _BY_CODE: dict[int, Callable[[TransferState], Fault]] = {
     1: _unsupported,
@@ -186,7 +201,7 @@ _BY_CODE: dict[int, Callable[[TransferState], Fault]] = {
     56: _received,
     58: _always("other", Text("cannot use the client certificate: {said}")),
     61: _always("protocol", Text("the answer's compression is broken or unknown: {said}")),
-    77: _always("other", Text("cannot use the CA file: {said}")),
+    77: _always("forbidden", Text("cannot use the CA file: {said}")),
     92: _always("protocol", Text("{place} broke the HTTP/2 protocol: {said}")),
     100: _always("too_large", Text("the headers are too large")),
 }

@@ -1,9 +1,8 @@
-"""`requests` for peers that are not trusted: for `call.py` and the docker action's SDK.
+"""`requests` for an Engine that is not trusted: for the Docker SDK alone, which the docker action uses.
 
-By itself it reads an answer, a redirect's body, a line of chunks or a head however long they are, decompresses whatever
-comes, starts its timeout anew with every byte, follows redirects, and takes proxies and passwords from the environment
-and from ~/.netrc. Here every connection goes through a relay that counts bytes and keeps one deadline an exchange,
-bodies are read as they came, and nothing of the environment counts.
+By itself it reads an answer, a line of chunks or a head however long they are, decompresses whatever comes, and starts
+its timeout anew with every byte. Here every connection goes through a relay that counts bytes and keeps one deadline an
+exchange, and bodies are read as they came. All else speaks HTTP by libcurl (`multi.py`, `call.py`).
 """
 
 import socket
@@ -40,11 +39,6 @@ class Guard(HTTPAdapter):
     def init_poolmanager(self, *values: Any, **named: Any) -> None:
         super().init_poolmanager(*values, **named)
         self.poolmanager.pool_classes_by_scheme = self._pools
-
-    def proxy_manager_for(self, *values: Any, **named: Any) -> Any:
-        manager = super().proxy_manager_for(*values, **named)
-        manager.pool_classes_by_scheme = self._pools
-        return manager
 
     def connection(self, usual: Callable[[], socket.socket]) -> socket.socket:
         """A relay's end for a new connection."""
@@ -123,16 +117,3 @@ def _pools(guard: Guard) -> dict[str, Any]:
         ConnectionCls = Secure
 
     return {"http": PlainPool, "https": SecurePool}
-
-
-class Session(requests.Session):
-    """A session with nothing of the environment and without redirects."""
-
-    def __init__(self, guard: Guard) -> None:
-        super().__init__()
-        self.trust_env = False
-        self.mount("http://", guard)
-        self.mount("https://", guard)
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """None: `requests` would read the whole body of a redirect even where it does not follow."""

@@ -42,12 +42,14 @@ FLOODED = Fault("too_large", Text("it sent far more than an answer may have, wit
 
 class Exchange(Record):
     """One exchange to drive. `key` means nothing here; `timeout` is its total seconds from its start; it
-    starts no sooner than `not_before` (a moment of time.monotonic(), for retries with back-off)."""
+    starts no sooner than `not_before` (a moment of time.monotonic(), for retries with back-off). With `most`, no more
+    bytes than that are read, of whatever: libcurl keeps no line of a chunk, and reads it however long it is."""
 
     key: str
     request: Request
     timeout: float
     not_before: float = 0.0
+    most: int | None = None
 
 
 Done = Callable[[Exchange, Response], Exchange | None]
@@ -87,7 +89,8 @@ class _Wire:
         self._wake: float | None = None
         self._left_resolving = False
         self._sockets = Sockets()
-        self._guard: TlsGuard | None = None  # once there is an https exchange: what it imports is dear
+        self._guard: TlsGuard | None = None  # once there is an exchange for it: what it imports is dear
+        self._counts = False  # whether there is an exchange with `most`
         self._held_by_done = 0.0  # seconds
         self._poller = poller()
         self._multi = pycurl.CurlMulti()
@@ -148,6 +151,8 @@ class _Wire:
             self._wake = None
             act(pycurl.SOCKET_TIMEOUT, 0)
         self._collect()
+        if self._counts and self._guard is not None:
+            self._guard.shut_floods()
 
     def _guarded(self, fd: int, flags: int) -> None:
         """Let libcurl act upon a socket, where there are https connections."""
@@ -208,9 +213,11 @@ class _Wire:
             self._report(exchange, no_answer(hop.request, redirected(fault) if hop.number else fault))
             return
         request, curl = hop.request, transfer.curl
-        if request.url[:6].lower() == "https:":
-            most = request.max_headers + request.max_body + _TLS_BYTES
-            curl.setopt(pycurl.OPENSOCKETFUNCTION, self._tls_guard().opener(curl, most))
+        over_tls = request.url[:6].lower() == "https:" or (request.proxy or "")[:6].lower() == "https:"
+        if over_tls or exchange.most is not None:
+            most = exchange.most or request.max_headers + request.max_body + _TLS_BYTES
+            curl.setopt(pycurl.OPENSOCKETFUNCTION, self._tls_guard().opener(curl, most, over_tls))
+            self._counts = self._counts or exchange.most is not None
         self._running[curl] = _Running(exchange, transfer, ends, cut_short, held)
         self._multi.add_handle(curl)
 

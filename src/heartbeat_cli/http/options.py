@@ -15,16 +15,26 @@ from heartbeat_cli.http.curl import pycurl
 from heartbeat_cli.http.faults import plain
 from heartbeat_cli.system import trusted
 
-_QUICK_EXIT = 322  # CURLOPT_QUICK_EXIT, which pycurl does not name: never wait for a resolver thread
+# Options that pycurl does not name. With the first, a resolver thread is never waited for; with the second, the head
+# with which a proxy answers a CONNECT does not count as one of the target.
+_NUMBERS = {"QUICK_EXIT": 322, "SUPPRESS_CONNECT_HEADERS": 265}
 # The first libcurl (as 0xXXYYZZ) that knows an option, of those that are newer than the oldest in use.
-_SINCE = {"HTTP09_ALLOWED": 0x074000, "QUICK_EXIT": 0x075700}
+_SINCE = {
+    "HTTP09_ALLOWED": 0x074000,
+    "QUICK_EXIT": 0x075700,
+    "SUPPRESS_CONNECT_HEADERS": 0x073600,
+    "PROXY_SSL_VERIFYPEER": 0x073400,
+    "PROXY_SSL_VERIFYHOST": 0x073400,
+    "PROXY_CAINFO": 0x073400,
+}
+_PORTS = {"http": 80, "https": 443}  # of a proxy whose address has none; libcurl would take 1080
 
 
-def newer(name: str, value: int, version: int | None = None) -> list[tuple[int, int]]:
+def newer(name: str, value: int | bytes, version: int | None = None) -> list[tuple[int, int | bytes]]:
     """The option and its value where this libcurl (or `version`) and this pycurl know it, else nothing: an unknown one
     would fail every request."""
     known = (pycurl.version_info()[2] if version is None else version) >= _SINCE[name]
-    number = _QUICK_EXIT if name == "QUICK_EXIT" else getattr(pycurl, name, None)
+    number = _NUMBERS.get(name) or getattr(pycurl, name, None)
     return [(number, value)] if known and number is not None else []
 
 
@@ -39,7 +49,7 @@ _CA_BUNDLES = (
     "/etc/ssl/cert.pem",
 )
 
-_ALWAYS: tuple[tuple[int, int | str], ...] = (
+_ALWAYS: tuple[tuple[int, int | str | bytes], ...] = (
     (pycurl.NOSIGNAL, 1),
     *newer("QUICK_EXIT", 1),
     (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
@@ -117,10 +127,14 @@ def configure(curl: Any, request: Request, limit: float) -> None:
     _configure_method(curl, request)
     if request.url[:6].lower() == "https:":
         _configure_tls(curl, request)
+    if request.proxy is not None:
+        _configure_proxy(curl, request, request.proxy)
 
 
 # What a handle is told of a request, besides its address.
-TOLD = attrgetter("method", "headers", "body", "unix_socket", "verify_tls", "ca_file", "cert_file", "key_file")
+TOLD = attrgetter(
+    *("method", "headers", "body", "unix_socket", "verify_tls", "ca_file", "cert_file", "key_file", "proxy")
+)
 
 
 def are_alike(request: Request, other: Request) -> bool:
@@ -160,13 +174,39 @@ def _configure_tls(curl: Any, request: Request) -> None:
     curl.setopt(pycurl.OPT_CERTINFO, 1)
     curl.setopt(pycurl.SSL_VERIFYPEER, int(request.verify_tls))
     curl.setopt(pycurl.SSL_VERIFYHOST, 2 if request.verify_tls else 0)
-    bundle = (request.ca_file or _system_bundle()) if request.verify_tls else None
-    if bundle:
-        curl.setopt(pycurl.CAINFO, os.fsencode(bundle))
+    if bundle := _bundle(request):
+        curl.setopt(pycurl.CAINFO, bundle)
     if request.cert_file:
         curl.setopt(pycurl.SSLCERT, os.fsencode(request.cert_file))
     if request.key_file:
         curl.setopt(pycurl.SSLKEY, os.fsencode(request.key_file))
+
+
+def _configure_proxy(curl: Any, request: Request, proxy: str) -> None:
+    """User and password go in options of their own: no text about an address has them."""
+    from urllib.parse import unquote, urlsplit
+
+    parts = urlsplit(proxy)
+    host = parts.netloc.rpartition("@")[2].removesuffix(f":{parts.port}")
+    curl.setopt(pycurl.NOPROXY, "")
+    curl.setopt(pycurl.PROXY, f"{parts.scheme}://{host}:{parts.port or _PORTS[parts.scheme]}")
+    if parts.username:
+        curl.setopt(pycurl.PROXYUSERNAME, unquote(parts.username).encode())
+        curl.setopt(pycurl.PROXYPASSWORD, unquote(parts.password or "").encode())
+    curl.setopt(pycurl.HEADEROPT, pycurl.HEADER_SEPARATE)  # what is meant for the target goes through the tunnel only
+    options = newer("SUPPRESS_CONNECT_HEADERS", 1)
+    if parts.scheme == "https":
+        options += newer("PROXY_SSL_VERIFYPEER", int(request.verify_tls))
+        options += newer("PROXY_SSL_VERIFYHOST", 2 if request.verify_tls else 0)
+        options += newer("PROXY_CAINFO", bundle) if (bundle := _bundle(request)) else []
+    for option, value in options:
+        curl.setopt(option, value)
+
+
+def _bundle(request: Request) -> bytes | None:
+    """The file with the certificates to trust; None where none are checked."""
+    bundle = (request.ca_file or _system_bundle()) if request.verify_tls else None
+    return os.fsencode(bundle) if bundle else None
 
 
 def _system_bundle() -> str | None:

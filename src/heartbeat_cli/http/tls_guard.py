@@ -1,4 +1,4 @@
-"""Ends TLS connections that flood below HTTP. Used by `multi.py`, for https alone.
+"""Ends connections that flood below HTTP. Used by `multi.py`, for https, and for exchanges with a bound of their own.
 
 Inside one call OpenSSL goes on reading as long as messages lie in the socket that a client skips: empty requests for a
 handshake, session tickets without end. libcurl, and with it every deadline and bound, waits for that call. So a thread
@@ -6,8 +6,10 @@ looks after calls that last too long, and shuts the connections that have brough
 counts the bytes of a connection (tcp_info in linux/tcp.h); where no system does, nothing is shut.
 """
 
-import socket
+import _socket  # `socket` takes 2 ms of a run to import
+import fcntl
 import struct
+import termios
 import threading
 import time
 from collections.abc import Callable
@@ -20,25 +22,25 @@ _RECEIVED = (128, "=Q")  # offset and form of tcpi_bytes_received, since Linux 4
 
 
 class TlsGuard:
-    """The https connections of one drive. `held` is for how many seconds calls were held up in all."""
+    """Connections of one drive: https, and those with a bound. `held` is for how many seconds calls were held up."""
 
     def __init__(self) -> None:
         self.held = 0.0
         self._since: float | None = None  # when the call began that is being made
-        self._links: dict[Any, list[tuple[socket.socket, int]]] = {}
+        self._links: dict[Any, list[tuple[_socket.socket, int]]] = {}
         self._cut: set[Any] = set()
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def opener(self, transfer: Any, most: int) -> Callable[[int, Any], socket.socket]:
+    def opener(self, transfer: Any, most: int, over_tls: bool) -> Callable[[int, Any], _socket.socket]:
         """What libcurl calls for a new socket of a transfer, which may bring so many bytes."""
-        if self._thread is None:
+        if over_tls and self._thread is None:
             self._thread = threading.Thread(target=self._watch, daemon=True)
             self._thread.start()
 
-        def open_socket(_purpose: int, address: Any) -> socket.socket:
-            link = socket.socket(address.family, address.socktype, address.protocol)
+        def open_socket(_purpose: int, address: Any) -> _socket.socket:
+            link = _socket.socket(address.family, address.socktype, address.protocol)
             with self._lock:
                 self._links.setdefault(transfer, []).append((link, most))
             return link  # libcurl gets a descriptor of its own
@@ -72,22 +74,24 @@ class TlsGuard:
         while not self._over.wait(_TICK):
             since = self._since
             if since is not None and time.monotonic() - since > _LONG:
-                self._shut_floods()
+                self.shut_floods()
 
-    def _shut_floods(self) -> None:
+    def shut_floods(self) -> None:
+        """Shut the connections that have brought more than they may."""
         with self._lock:
             for transfer, links in self._links.items():
                 for link, most in links:
-                    if _received(link) > most:
+                    if _read(link) > most:
                         self._cut.add(transfer)
                         with suppress(OSError):
-                            link.shutdown(socket.SHUT_RDWR)
+                            link.shutdown(_socket.SHUT_RDWR)
 
 
-def _received(link: socket.socket) -> int:
-    """How many bytes a connection has brought; 0 where the system does not count them."""
+def _read(link: _socket.socket) -> int:
+    """How many bytes of a connection were read; 0 where the system does not count them."""
     offset, form = _RECEIVED
     with suppress(OSError, AttributeError, struct.error):
-        info = link.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, offset + 8)
-        return int(struct.unpack_from(form, info, offset)[0])
+        info = link.getsockopt(_socket.IPPROTO_TCP, _socket.TCP_INFO, offset + 8)
+        (unread,) = struct.unpack("=i", fcntl.ioctl(link.fileno(), termios.FIONREAD, bytes(4)))
+        return int(struct.unpack_from(form, info, offset)[0]) - int(unread)
     return 0

@@ -83,6 +83,9 @@ class Transfer:
         self.head.append(line)
         if self.status in _REDIRECTS and line[:1] in b"\r\n" and self._location() is not None:
             return 0  # a redirect's body says nothing: do not even wait for its first byte
+        if self.request.refusals_only and 200 <= self.status < 300 and line[:1] in b"\r\n":
+            self.enough = True
+            return 0
         return None
 
     def _take_body(self, chunk: bytes) -> int | None:
@@ -189,6 +192,7 @@ class Transfer:
             tls_done=info(pycurl.APPCONNECT_TIME),
             received=self.header_bytes + len(self.body),
             expired=self._expired() if scheme == "https" else None,
+            by_proxy=request.proxy is not None,
         )
 
     def _expired(self) -> float | None:

@@ -18,6 +18,7 @@ FaultKind = Literal[
     "too_large",
     "protocol",
     "forbidden",
+    "proxy",
     "other",
 ]
 
@@ -31,7 +32,8 @@ class Request(Record):
     `same_host` only those that stay on the URL's host;
     `max_body` bytes kept of the answer: more is cut and `Response.truncated` set, without waiting for the rest;
     `enough` is called with each piece of the body: once it returns True the answer counts as complete, and no more is
-    waited for (a stream of events may stay open for ever).
+    waited for (a stream of events may stay open for ever); with `refusals_only`, the body of a 2xx is not waited for;
+    `proxy` is the address of a proxy to go through, for channels and hooks: no check sets it.
     """
 
     url: str
@@ -48,6 +50,8 @@ class Request(Record):
     max_body: int = 65_536
     max_headers: int = 65_536
     enough: Callable[[bytes], bool] | None = None
+    refusals_only: bool = False
+    proxy: str | None = None
 
 
 class Fault(Record):
