@@ -1,5 +1,6 @@
 """A proxy that the environment names gets nothing; one is used only where the configuration names it."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import heartbeat_cli
 from heartbeat_cli.actions import docker
 from heartbeat_cli.actions import http as hook
 from heartbeat_cli.channels import apprise, telegram, webhook
@@ -77,6 +79,13 @@ def test_neither_do_checks_pings_nor_docker(proxy: Server, target: Server, tmp_p
     assert ping.Ping(target.url, None, tmp_path).end(0, "") is None or len(target.seen) == 1
     docker.run(docker.Settings("web", host=f"tcp://127.0.0.1:{target.port}"), timeout=5)
     assert len(target.seen) >= 2 and proxy.seen == []
+
+
+def test_only_channels_and_hooks_make_requests_that_go_through_one() -> None:
+    source = Path(heartbeat_cli.__file__).parent
+    rooms = [source / name for name in ("monitors", "discovery", "plugin_host", "passes", "domain")]
+    names = [path.name for room in rooms for path in room.rglob("*.py") if re.search(r"\bproxy=", path.read_text())]
+    assert names == []
 
 
 def test_passwords_of_netrc_are_not_sent(target: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
