@@ -3,6 +3,8 @@
 import base64
 import gzip
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli.http.call import Call, Headers, NoAnswer, make
+from tests.http.test_multi import _MUTE_NAMES
 from tests.http.test_tls_flood import flooding
-from tests.parts import hostile
+from tests.parts import hostile, lacking
 from tests.parts.hostile import Behaviour, hostile_server
 from tests.parts.http import Answer, Server, certificate, healthy_server
 
@@ -230,3 +233,25 @@ def test_calls_at_once(server: Server) -> None:
         answers = list(threads.map(lambda number: make(Call(f"{server.url}/{number}"), 20), range(60)))
     assert [one.body for one in answers] == ["ok"] * 60
     assert sorted(one.path for one in server.seen) == sorted(f"/{number}" for number in range(60))
+
+
+_ASK = """
+import socket, time
+mute = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+mute.bind(("127.0.0.1", 53))
+from heartbeat_cli.http.call import Call, NoAnswer, make
+try:
+    make(Call("http://h.example.org/x"), 0.5)
+except NoAnswer as error:
+    print(error, error.unsure)
+"""
+
+
+def test_a_mute_name_service_holds_nobody_and_nothing_was_sent(tmp_path: Path) -> None:
+    """Real getaddrinfo, in a network namespace whose name server never answers; it would be asked for 10 s."""
+    if subprocess.run(["unshare", "-rmn", "ip", "link"], capture_output=True, check=False).returncode:
+        lacking("unshare with own mount and network namespaces, and ip")
+    (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.1\n")
+    command = ["unshare", "-rmn", "sh", "-c", _MUTE_NAMES, "sh", str(tmp_path), sys.executable, _ASK]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert said.stdout == "h.example.org: no complete answer within 0.5 s False\n", said.stderr

@@ -39,3 +39,11 @@ def test_whatever_a_handle_is_told_is_compared() -> None:
 def test_what_libcurl_would_remember_is_not_alike(url: str) -> None:
     changed = PLAIN._replace(url=url)
     assert not options.are_alike(changed, PLAIN) and not options.are_alike(PLAIN, changed)
+
+
+def test_a_proxy_needs_no_new_libcurl() -> None:
+    """7.51, 7.53 and 7.54: an option that it does not know would fail the request."""
+    known = [bool(options.newer(name, 1, 0x073300)) for name in ("PROXY_CAINFO", "SUPPRESS_CONNECT_HEADERS")]
+    assert known == [False, False]
+    assert [bool(options.newer("SUPPRESS_CONNECT_HEADERS", 1, one)) for one in (0x073500, 0x073600)] == [False, True]
+    assert options.newer("PROXY_CAINFO", b"/ca.pem", 0x073500)[0][1] == b"/ca.pem"

@@ -83,7 +83,7 @@ def test_neither_do_checks_pings_nor_docker(proxy: Server, target: Server, tmp_p
 
 def test_only_channels_and_hooks_make_requests_that_go_through_one() -> None:
     source = Path(heartbeat_cli.__file__).parent
-    rooms = [source / name for name in ("monitors", "discovery", "plugin_host", "passes", "domain")]
+    rooms = [source / name for name in ("monitors", "discovery", "plugin_host", "passes/check", "passes/housekeeping")]
     names = [path.name for room in rooms for path in room.rglob("*.py") if re.search(r"\bproxy=", path.read_text())]
     assert names == []
 
