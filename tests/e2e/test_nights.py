@@ -4,6 +4,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from tests.parts import nights
 
 
@@ -32,7 +34,7 @@ def test_components_have_the_names_of_the_titles_wherever_they_are_named() -> No
     assert "No message until now, because this was in fault: PostgreSQL" in worker
     digest = night(3)[1]
     assert "\nQueue: Then: heartbeat recover --component queue --force" in digest and "\nQueue: journal" in digest
-    assert "Nobody checks these now: Backup of hk-3" in night(8)[1]
+    assert "Nobody checks these now, so how they are is not known: Backup of hk-3" in night(8)[1]
     assert "\nAlso in fault now: agents-1 (since 03:01:00: disk / 98 % full)\n" in digest
 
 
@@ -50,7 +52,8 @@ def test_evidence_of_ours_is_in_the_readers_language() -> None:
 def test_the_main_cause_stands_in_the_first_lines_and_in_the_advice() -> None:
     full = night(1)[3]
     most = "Most are held by chat-api (172.18.0.7): 71 of 98 connections, idle in transaction"
-    assert f"\n{most}\nPostgreSQL runs, but its connections are used up.\n" in full
+    whose = "Whose fault: chat-api (172.18.0.7), not PostgreSQL itself; it leaves its sessions open"
+    assert f"\n{most}\n{whose}\n" in full
     end = "End those of chat-api (172.18.0.7) that are idle in transaction, by their pids in step 2's list"
     assert f"\n3. {end}: select pg_terminate_backend(PID);\n4. If nobody gets in, stop chat-api.\n" in full
     failed = night(5)[0]
@@ -59,14 +62,15 @@ def test_the_main_cause_stands_in_the_first_lines_and_in_the_advice() -> None:
 
 
 def test_a_container_that_was_killed_says_that_nobody_knows_by_whom_unless_somebody_stopped_it() -> None:
-    unknown = "Docker does not record who ended it; by its record it was not for want of memory."
-    assert f"\n{unknown}\n" in night(9)[2] and unknown not in night(4)[0]
+    unknown = "Whose fault: not known yet; it was killed. Docker does not record by whom"
+    assert f"\n{unknown}" in night(9)[2] and unknown not in night(4)[0]
+    assert "\nWhose fault: not a fault of Gateway itself; a person or a tool stopped it. Who, Docker" in night(4)[0]
     assert re.match(r"🔴 \S+ Gateway is down \(stopped at [\d:]{8}, seen since [\d:]{8}\)\n", night(4)[0])
 
 
 def test_a_daemon_that_does_not_answer_is_what_is_in_fault() -> None:
-    own = "The fault is the Docker daemon's; whether the containers work is not known meanwhile. Nothing is restarted."
-    assert f"\n{own}\n" in night(9)[0]
+    own = "Whose fault: the Docker daemon, not the containers; whether these work is not known meanwhile."
+    assert f"\n{own} Nothing is restarted.\n" in night(9)[0]
 
 
 def test_moments_of_a_container_are_local() -> None:
@@ -101,7 +105,7 @@ def test_why_it_is_left_alone_stands_once_and_in_local_time() -> None:
         r" SIGKILL \(exit 137\); to start it: docker start \S+\n",
         held,
     )
-    assert held.count("a person or a tool stopped") == 1 and "Why this message" not in held
+    assert held.count("a person or a tool stopped heartbeat") == 1 and "Why this message" not in held
     assert "probably a person" in back
     assert "a person or a tool stopped" in down and "\nNow: " not in down and "docker restart" not in down
 
@@ -128,9 +132,9 @@ def test_a_fault_that_several_hosts_see_names_none_of_them_as_its_place() -> Non
     down, silent, up = night(8)
     assert down.startswith("🔴 Shop Assistant is down (since 03:02:00)\n")
     assert "\n2 of 3 hosts see it fail: hk-1, hk-2\nSeen from hk-1 at" in down
-    assert "\nShop Assistant (shop) · high · sent by hk-2 · " in down
+    assert "\nShop Assistant (shop) · severity: high · sent by hk-2 · " in down
     assert silent.startswith("🔴 [hk-3] hk-3 has stopped watching (since 03:02:30)\n")
-    assert "\nhk-3 · high · sent by hk-1 · " in silent
+    assert "\nhk-3 · severity: high · sent by hk-1 · " in silent
     assert up.startswith("🟢 Shop Assistant has recovered after 8 min\n") and "sent by hk-1" in up
     zh = night(8, "zh-HK")
     assert zh[0].startswith("🔴 Shop Assistant") and zh[1].startswith("🔴 [hk-3] hk-3")
@@ -143,7 +147,7 @@ def test_what_held_a_step_back_is_told_in_the_past() -> None:
     waited = "it waited before: PostgreSQL, which it depends on, was in fault"
     assert f"\n1. script: done - restart_agent.sh ended with exit code 0 ({waited})\n" in back and "\n2. " not in back
     assert "Why this message: still failing 3 checks after PostgreSQL recovered" in worker
-    own = "PostgreSQL answers again since 03:03:30; that Worker still fails is a fault of Worker itself"
+    own = "Whose fault: Worker itself; PostgreSQL, which it depends on, passes heartbeat's own check since 03:03:30"
     assert f"\n{own}\n" in worker
 
 
@@ -256,9 +260,9 @@ def test_a_host_is_short_of_what_is_over_its_limit_and_what_fails_on_it_has_that
 
 def test_what_it_means_is_said_by_the_kind_of_failure() -> None:
     shop, openai, _ = night(6)
-    assert "\nNo request can be made: its certificate has expired.\n" in shop
-    assert "\nThe provider answers, but refuses our key.\n" in openai
-    assert "\nThe provider is overloaded or has a fault of its own.\n" in night(2)[0]
+    assert "\nWhose fault: the server that presents the certificate; it was not renewed in time." in shop
+    assert "\nWhose fault: the API key in [components.openai] of heartbeat's configuration, not the provider;" in openai
+    assert "\nWhose fault: its provider (api.example.com), nothing here;" in night(2)[0]
 
 
 def test_a_step_that_is_left_out_is_named() -> None:
@@ -275,10 +279,11 @@ def test_a_container_that_was_not_seen_has_the_evidence_of_the_engine() -> None:
 
 def test_the_command_of_a_restart_stands_once_and_not_while_heartbeat_restarts() -> None:
     shop = night(8)[0]
-    assert "\nRecovery is off for it\n" in shop
+    assert "\nRecovery\nOff for it: heartbeat takes no step unless told to\n" in shop
     assert "\n3. Restart the agent: heartbeat recover --component shop --force\n" in shop
     assert shop.count("--force") == 1 and "Restart" not in night(7)[0] + night(1)[0]
-    assert "\nhk-2 gets an HTTP answer, so the address can be reached; the fault is in Shop Assistant" in shop
+    whose = "Shop Assistant itself, or the proxy before it; hk-2 gets an HTTP answer, so the address can be reached"
+    assert f"\nWhose fault: {whose}\n" in shop
 
 
 def test_where_recovery_is_off_the_command_that_takes_its_step_is_a_step_of_the_advice() -> None:
@@ -303,4 +308,41 @@ def test_a_subject_has_one_space_before_it() -> None:
 
 
 def test_the_foot_has_the_name_and_the_id_where_these_differ() -> None:
-    assert "\nWorker (coding) · high · " in night(7)[2] and "\nworker · high · " in night(9)[2]
+    assert "\nWorker (coding) · severity: high · " in night(7)[2] and "\nworker · severity: high · " in night(9)[2]
+
+
+BROKEN = ("🔴", "🟡")
+
+
+@pytest.mark.parametrize("locale", nights.LANGUAGES)
+def test_every_message_of_a_fault_says_whose_it_is_and_what_to_do_first(locale: str) -> None:
+    whose, steps, done = {
+        "en": ("Whose fault: ", "What to do\n", "othing to do"),
+        "zh-HK": ("問題所在：", "建議處理方法\n", "毋須"),
+    }[locale]
+    said = [one for number in range(1, 11) for one in night(number, locale)]
+    faults = [one for one in said if one.startswith(BROKEN)]
+    assert faults and [one for one in faults if whose not in one or steps not in one] == []
+    assert [one for one in said if one not in faults and done not in one and "Nothing is left to do" not in one] == []
+
+
+def test_a_step_that_heartbeat_takes_is_to_be_waited_for() -> None:
+    wait = "1. Nothing yet: heartbeat takes the step above, and its next message says whether that has helped."
+    for one in (night(1)[0], night(7)[0], night(7)[2]):
+        assert f"\nWhat to do\n{wait} The rest is for when it has not.\n2. Check that" in one
+    assert "Nothing yet" not in night(1)[3], "the step does not free what is used up"
+    assert "\nWhat to do\n1. Wait: heartbeat reports when it is over" in night(2)[0]
+
+
+def test_the_message_of_a_silent_host_says_whether_that_has_to_do_with_other_faults() -> None:
+    apart = "The fault of Shop Assistant does not come from this silence: it is seen by hk-1, hk-2, too"
+    assert f"\n{apart}\n" in night(8)[1]
+
+
+def test_a_severity_does_not_stand_bare_and_no_line_is_a_chain_of_colons() -> None:
+    said = [one for number in range(1, 11) for one in night(number, "zh-HK")]
+    assert not any(re.search(r"· [高中低] ·", one) for one in said) and any("嚴重程度：高" in one for one in said)
+    lines = [line for one in said for line in one.splitlines() if line.count("：") > 2]
+    assert lines == []
+    assert not any("自動修復已關閉" in one for one in said)
+    assert "\n仍有故障：主機 hk-3（03:02:30 起）" in night(8, "zh-HK")[2]

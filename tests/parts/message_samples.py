@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.alerting.markup import parse
 from heartbeat_cli.domain.checking.result import Reading
+from heartbeat_cli.domain.text import Text
 from tests.parts.bot_api import CHAT, TOKEN, BotApi, bot_api
 from tests.parts.scene import Scene
 from tests.parts.smtp import MailBox, smtp_server
@@ -154,15 +155,17 @@ def _sample(text: str, mail: EmailMessage) -> Sample:
 
 
 def _http(status: int, said: str) -> Reading:
-    http = f"HTTP {status} from http://localhost:8000/health"
-    evidence = {"http": http, "body": f'{{"status": "fail", "output": "{said}"}}'}
+    http = Text("{head} from {url}", head=Text("HTTP {status}", status=status), url="http://localhost:8000/health")
+    evidence = {"http": http, Text("body"): f'{{"status": "fail", "output": "{said}"}}'}
     return Reading("unhealthy", 0.2, f"HTTP {status}: {said}", (), evidence, category="process")
 
 
 def _refused(place: str) -> Reading:
-    return Reading("error", None, f"no connection to {place}: connection refused", category="process")
+    said = Text("no connection to {where}: {text}", where=place, text=Text("connection refused"))
+    return Reading("error", None, said, category="process")
 
 
 def _unhealthy() -> Reading:
-    said = "health check failed 4 times in a row: dial tcp 127.0.0.1:5432: connection refused"
-    return Reading("unhealthy", 0.01, said, category="dependency")
+    output = "dial tcp 127.0.0.1:5432: connection refused"
+    line = Text("{line}: {said}", line=Text("health check failed {n} times in a row", n=4), said=output)
+    return Reading("unhealthy", 0.01, line, category="dependency")

@@ -99,6 +99,6 @@ def test_a_container_that_ended_while_nobody_saw_it_ended_when_docker_says_so() 
 
 
 def test_what_fails_still_after_its_parent_has_recovered_fails_by_itself() -> None:
-    own = "Db answers again since 11:07:10; that jobs still fails is a fault of jobs itself"
+    own = "Whose fault: jobs itself; Db, which it depends on, passes heartbeat's own check since 11:07:10"
     assert own in text("agent_down", waited_for="Db", waited_until=START + 30)
     assert own not in text("agent_down", waited_for="Db"), "nobody knows whether it has"

@@ -12,8 +12,8 @@ from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.alerting.telegram_text import fit
 from heartbeat_cli.views import digest, facts, messages, voice
+from heartbeat_cli.views.titles import TITLES
 from heartbeat_cli.views.wording import recommendations
-from heartbeat_cli.views.words import TITLES
 
 ZONE, START = "Asia/Hong_Kong", 1_795_000_000.0  # 19:06:40 there
 SECRET = "hunter2-hunter2"
@@ -41,12 +41,12 @@ def test_who_is_woken_reads_first_what_broke_and_since_when_then_why_then_what_t
             held=["chat", "web"],
         )
     )
-    assert (found.title, found.label, found.thread) == ("Main Agent is down", "high", "i")
+    assert (found.title, found.label, found.thread) == ("Main Agent is down", "severity: high", "i")
     assert found.html.splitlines() == [
         "<b>🔴 [pi] Main Agent is down</b> (since 19:06:40)",
         "",
         "<b>connection refused by localhost:8000</b>",
-        "The agent's health address gave no good answer.",
+        "Whose fault: main itself; its host is reached, but nothing listens on that port",
         "Affected by it: chat, web",
         "",
         "<b>Recovery</b>",
@@ -64,7 +64,7 @@ def test_who_is_woken_reads_first_what_broke_and_since_when_then_why_then_what_t
         "<pre>a",
         "b</pre>",
         "",
-        "<i>main · high · seen by pi · 2026-11-18 19:08:15 Asia/Hong_Kong</i>",
+        "<i>main · severity: high · seen by pi · 2026-11-18 19:08:15 Asia/Hong_Kong</i>",
         "<i>Why this message: 3 failing checks in a row (threshold 3)</i>",
     ]
     plain = unescape(re.sub(r"</?\w+>", "", found.html))
@@ -289,7 +289,7 @@ def test_a_failure_of_the_process_has_the_advice_of_its_kind(kind: str) -> None:
     ("locale", "lines"),
     [
         ("en", ("web3 still sees it fail: boom", "web4 could not look: no route", "docker on web1: restarted shop")),
-        ("zh-HK", ("web3 仍偵測到故障：boom", "web4 未能檢查：no route", "docker（web1）：restarted shop")),
+        ("zh-HK", ("web3 仍偵測到故障：boom", "web4 未能檢查：no route", "docker（web1）。結果：restarted shop")),
     ],
 )
 def test_an_end_says_who_does_not_agree_and_which_host_healed_it(locale: str, lines: tuple[str, ...]) -> None:

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from heartbeat_cli.actions import _engine_errors
 from heartbeat_cli.domain import foreign_json
 from heartbeat_cli.domain.kinds import docker_host
 from heartbeat_cli.domain.kinds.container_past import NOTED, Event, events
-from heartbeat_cli.domain.plain import bounded, one_line, system_words
+from heartbeat_cli.domain.plain import bounded, one_line
 from heartbeat_cli.domain.recovery.outcome import Outcome
 from heartbeat_cli.domain.text import Text
 
@@ -71,7 +72,7 @@ class Client:
             answer.raise_for_status()
             return events([foreign_json.parse(line) for line in answer.content.splitlines() if line.strip()], id_)
         except (requests.RequestException, OSError, ValueError, RecursionError) as error:
-            raise NoLog(system_words(one_line(str(error), 120))) from None
+            raise NoLog(_engine_errors.why(error)) from None
 
 
 @contextmanager
@@ -86,11 +87,6 @@ def connected(host: str, container: str, timeout: float) -> Iterator[Client]:
         sdk = _connect(docker_host.find(host, os.environ), timeout, deadline)
         client = Client(sdk, container, deadline)
         yield client
-    except docker.errors.NotFound as error:
-        outcome = Outcome(
-            "refused", Text("there is no container named {container}", container=container), bounded(str(error))
-        )
-        raise Trouble(outcome) from None
     except (RecursionError, KeyError, TypeError, AttributeError):  # the SDK takes most answers apart itself, unchecked
         outcome = _outcome(container, ValueError("Docker's answer cannot be understood"))
         raise Trouble(_unsure(outcome) if client is not None and client.acting else outcome) from None
@@ -123,6 +119,10 @@ def _connect(engine: docker_host.Engine, timeout: float, deadline: float) -> Any
 
 
 def _outcome(container: str, error: Exception) -> Outcome:
+    if _engine_errors.is_no_container(error):
+        return Outcome(
+            "refused", Text("there is no container named {container}", container=container), bounded(str(error))
+        )
     text = one_line(str(getattr(error, "explanation", None) or error))
     status = getattr(getattr(error, "response", None), "status_code", None)
     if "permission denied" in text.lower() or status in (401, 403):
@@ -136,6 +136,6 @@ def _outcome(container: str, error: Exception) -> Outcome:
         return Outcome("failed", Text("Docker did not answer in time: {text}", text=text), bounded(str(error)))
     return Outcome(
         "failed",
-        Text("{container} could not be brought back: {text}", container=container, text=text),
+        Text("{container} could not be brought back: {text}", container=container, text=_engine_errors.why(error)),
         bounded(str(error)),
     )

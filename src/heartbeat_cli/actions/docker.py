@@ -14,12 +14,11 @@ import time
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from heartbeat_cli.actions import _docker_stops, _engine
+from heartbeat_cli.actions import _docker_stops, _engine, _engine_errors
 from heartbeat_cli.domain.kinds import container_past as past
 from heartbeat_cli.domain.kinds import docker_host
 from heartbeat_cli.domain.kinds.container import exit_words
 from heartbeat_cli.domain.kinds.docker_host import AUTO
-from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
 from heartbeat_cli.domain.seconds import Seconds
@@ -229,8 +228,7 @@ def _restart_others(settings: Settings, client: _engine.Client, names: list[str]
         except requests.Timeout:
             trouble.append(Text("{name}: Docker is still at it", name=name))
         except (docker.errors.DockerException, requests.RequestException, OSError, ValueError) as error:
-            why = one_line(str(getattr(error, "explanation", None) or error), 120)
-            trouble.append(Text("{name}: {why}", name=name, why=why))
+            trouble.append(Text("{name}: {why}", name=name, why=_engine_errors.why(error)))
     parts = [Text("with it {restarted}, sharing its network", restarted=", ".join(restarted))] if restarted else []
     return joined([*parts, *(Text("not restarted, though it shares its network: {why}", why=one) for one in trouble)])
 

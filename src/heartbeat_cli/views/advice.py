@@ -45,8 +45,8 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
         N_("Mend that part; this one follows by itself."),
     ),
     "provider": (
-        N_("Look at the provider's status page."),
-        N_("Wait, or switch to another provider or model; a restart here changes nothing."),
+        N_("Wait: heartbeat reports when it is over, and nothing here can mend it."),
+        N_("Look at the provider's status page; if it lasts, switch to another provider or model."),
     ),
     "credentials": (
         N_("Find the API key or login that is refused: the first line says what was asked and who refused it."),
@@ -70,7 +70,6 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
         N_("Find out why it was not renewed: the timer or job that renews it, and its log."),
     ),
     "llm_credentials": (
-        N_("heartbeat asks with the API key in [components.{id}] of its configuration: that key is refused."),
         N_(
             "See in the provider's console whether it was revoked or has expired; make a new one there, and enter it in"
             " [components.{id}] of heartbeat.toml."
@@ -198,6 +197,12 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
         N_("Check that the job still runs, and when it last did."),
         N_("Read its log; run it by hand."),
     ),
+    "step_under_way": (
+        N_(
+            "Nothing yet: heartbeat takes the step above, and its next message says whether that has helped. The"
+            " rest is for when it has not."
+        ),
+    ),
     "failed_again": (
         N_("Look for the cause before it is restarted once more: what its log says right before it fails."),
     ),
@@ -236,8 +241,8 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
         N_("Look at the components from another place."),
     ),
     "observer_silent": (
-        N_("Check that the host {id} is up and reaches heartbeat's store."),
-        N_("On {id}: uptime, systemctl status cron, heartbeat doctor"),
+        N_("Log in to {id}. If that fails, the host or its network is down: bring it back."),
+        N_("Otherwise run there: uptime, systemctl status cron, heartbeat doctor (it names what is wrong)."),
         N_("If it is gone for good: heartbeat observers --forget {id}"),
     ),
     "unconfirmed": (

@@ -21,14 +21,10 @@ _PORT = re.compile(r"//[^/]*:(\d{1,5})(?:/|$)")
 
 
 def of_alert(alert: Alert, voice: Voice) -> Lines:
-    """`main_cause`, `ended_by` and `stopped`: each a finished line or ""; "" where the alert is about no fault."""
+    """`main_cause` and `stopped`: each a finished line or ""; "" where the alert is about no fault."""
     if not is_about_fault(alert) or alert.details.get("again") is True:
-        return {"main_cause": "", "ended_by": "", "stopped": ""}
-    return {
-        "main_cause": _main_cause(alert, voice),
-        "ended_by": _ended_by(alert, voice),
-        "stopped": _stopped(alert, voice),
-    }
+        return {"main_cause": "", "stopped": ""}
+    return {"main_cause": _main_cause(alert, voice), "stopped": _stopped(alert, voice)}
 
 
 def topic(alert: Alert, voice: Voice) -> tuple[str, Mapping[str, str]]:
@@ -87,14 +83,6 @@ def _who(held: main_cause.Holder) -> str:
     if held.address:
         return Text("{name} ({address})", name=held.name, address=held.address)
     return held.name
-
-
-def _ended_by(alert: Alert, voice: Voice) -> str:
-    """Of a container that was killed: that nobody knows by whom, where nothing else says so."""
-    known = was_stopped(alert) or alert.details.get("kind") != "docker"
-    if known or not main_cause.was_killed(alert.details.get("evidence")):
-        return ""
-    return voice.said(Text("Docker does not record who ended it; by its record it was not for want of memory."))
 
 
 def _stopped(alert: Alert, voice: Voice) -> str:

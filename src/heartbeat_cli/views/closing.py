@@ -34,11 +34,14 @@ def _open(alert: Alert, voice: Voice) -> str:
     faults, hosts, unseen = (_with_beginnings(found.get(key), alert, voice) for key in ("faults", "hosts", "unseen"))
     lines = [Text("Still in fault: {names}.", names=faults)] if faults else []
     if hosts:
-        one, many = (
-            "Still in fault: host {names} has stopped watching.",
-            "Still in fault: hosts {names} have stopped watching.",
+        lines.append(
+            Text.counted(
+                _count(found.get("hosts")),
+                "Still in fault: host {names} has stopped watching.",
+                "Still in fault: hosts {names} have stopped watching.",
+                names=hosts,
+            )
         )
-        lines.append(Text.counted(_count(found.get("hosts")), one, many, names=hosts))
     lines += [Text("Still not checked: {names}.", names=unseen)] if unseen else []
     if not faults:
         lines.append(_nothing(alert, bool(hosts or unseen)))
@@ -55,12 +58,13 @@ def _nothing(alert: Alert, named: bool) -> Text:
 
 
 def _closing(alert: Alert, voice: Voice) -> str:
-    """That nothing has to be done now, where nothing is left in fault, and what is worth a look by day."""
+    """That nothing has to be done now, and, where nothing else is left in fault, what is worth a look by day."""
     found = alert.details.get("open")
     if alert.type != "recovered" or not isinstance(found, Mapping) or as_list(alert.details.get("held")):
         return ""
     if any(_count(found.get(key)) for key in ("faults", "hosts", "unseen")):
-        return ""
+        name = voice.clean(str(alert.details.get("name") or alert.component), 60)
+        return voice.said(Text("Nothing is left to do about {name}; what is left has messages of its own.", name=name))
     if _was_stopped(alert):
         return voice.said(Text("Nothing to do now. By day: ask who stopped it, and why."))
     of_itself = str(alert.details.get("category") or "process") == "process"

@@ -49,22 +49,31 @@ DESCRIPTIONS = {
         "Components are still checked and faults reported. Nothing is pruned, no incident closed by age."
     ),
     "observer_blind": N_(
-        "Nothing remote answers, so the trouble is at this host. Remote components are not judged now."
+        "Whose fault: this host or its network; nothing remote answers. Remote components are not judged now."
     ),
     "observer_silent": N_(
-        "No checks of it are stored any more: it is down, cut off from the store, or not started by cron."
+        "Whose fault: the host itself; it is down, cut off from the store, or cron does not start heartbeat. Which of"
+        " these is not known yet; a login tells."
     ),
     "unconfirmed": N_("It is not declared a fault and not restarted: its quorum requires more hosts to see it fail."),
     "lock_held": N_("An earlier run has not ended, and only one may work at a time. Nothing is checked meanwhile."),
     "unobserved": N_(
-        "heartbeat cannot make the check, so whether it works is not known. Nothing is restarted meanwhile."
+        "Whose fault: not known yet; heartbeat cannot make the check, so whether it works is not known. Nothing is"
+        " restarted meanwhile."
     ),
     "docker_hangs": N_(
-        "The fault is the Docker daemon's; whether the containers work is not known meanwhile. Nothing is restarted."
+        "Whose fault: the Docker daemon, not the containers; whether these work is not known meanwhile. Nothing is"
+        " restarted."
+    ),
+    "docker_forbidden": N_(
+        "Whose fault: a right that heartbeat lacks; whether the containers work is not known meanwhile. Nothing is"
+        " restarted."
     ),
     "buttons_off": N_("Acknowledge, silence and recover by command; messages arrive as before."),
-    "store_unreachable": N_("The database that heartbeat keeps its records in does not answer."),
-    "observed_again": N_("The next checks show how it is now. See: heartbeat status"),
+    "store_unreachable": N_(
+        "Whose fault: the database that heartbeat keeps its records in, or the way to it; it does not answer."
+    ),
+    "observed_again": N_("Nothing to do yet: the next checks show how it is now, and what fails gets a message."),
     "lock_free": N_("Nothing was checked while the lock was held."),
     "store_went_back": N_("The database that holds heartbeat's records has fewer of them than at the last pass."),
 }

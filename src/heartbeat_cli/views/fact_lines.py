@@ -16,7 +16,6 @@ from heartbeat_cli.views.wording import local_time
 
 Lines = dict[str, Any]
 
-_HTTP = re.compile(r"HTTP \d{3}\b")
 _URL = re.compile(r"https?://[^\s()]+")
 _INFORMED = 6  # channels that are named
 NAMED = 3  # others that a line names; more are counted
@@ -33,12 +32,10 @@ def of_alert(alert: Alert, voice: Voice) -> Lines:
         "by_hand": by_hand(alert),
         "renews": _renews(alert, voice),
         "address": _address(alert, voice),
-        "reached": _reached(alert, voice),
         "informed": _informed(alert, voice),
         "relapse": _relapse(alert, voice),
         "well": _names(alert.details.get("well"), voice),
         "waited_until": clock_time(details.get("waited_until"), alert, voice),
-        "own_fault": _own_fault(alert, voice),
         "unanswerable": voice.said(Text("No reminders follow, so there is nothing to acknowledge."))
         if has_no_incident(alert)
         else "",
@@ -86,22 +83,6 @@ def _counted(alert: Alert, voice: Voice) -> str:
     )
 
 
-def _reached(alert: Alert, voice: Voice) -> str:
-    """Where some hosts get no answer and others do: what that proves of the address."""
-    rows = [row for row in as_list(alert.details.get("votes")) if isinstance(row, list | tuple) and len(row) >= 3]
-    answered = [
-        voice.clean(str(row[0]), 60) for row in rows if row[1] == "unhealthy" and _HTTP.match(plain(str(row[2])))
-    ]
-    if not answered or not any(row[1] == "error" for row in rows) or not is_about_fault(alert):
-        return ""
-    words = Text(
-        "{host} gets an HTTP answer, so the address can be reached; the fault is in {name} itself, or in the proxy"
-        " before it"
-    )
-    name = voice.clean(str(alert.details.get("name") or alert.component), 60)
-    return voice.said(words.with_values(host=answered[0], name=name))
-
-
 def _informed(alert: Alert, voice: Voice) -> str:
     """Who was notified before, and when, in the message that comes because nobody has acknowledged it."""
     rows = [row for row in as_list(alert.details.get("informed")) if isinstance(row, list | tuple) and len(row) == 2]
@@ -141,16 +122,6 @@ def _unseen(alert: Alert, voice: Voice) -> str:
     if at is not None and (number(span[0]) or 0.0) <= at <= (number(span[1]) or 0.0):
         words = Text("Not seen between {begun} and {ended}; by Docker's record it stopped at {at}")
     return voice.said(words.with_values(begun=begun, ended=ended, at=clock_time(at, alert, voice)))
-
-
-def _own_fault(alert: Alert, voice: Voice) -> str:
-    """Of what fails still after what it depends on has recovered: whose fault that is."""
-    parent, name = (voice.clean(str(alert.details.get(key) or ""), 60) for key in ("waited_for", "name"))
-    at = clock_time(alert.details.get("waited_until"), alert, voice)
-    if not at or not parent:
-        return ""
-    words = Text("{parent} answers again since {at}; that {name} still fails is a fault of {name} itself")
-    return voice.said(words.with_values(parent=parent, at=at, name=name or voice.clean(alert.component, 60)))
 
 
 def _renews(alert: Alert, voice: Voice) -> str:

@@ -12,7 +12,7 @@ from heartbeat_cli.domain.alerting.alert import HANDOFFS, SOUNDLESS, Alert, fami
 from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.kinds.docker_host import FORBIDDEN, IN_TIME
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.views import answers, attempts, cause_lines, closing, fact_lines, headline, other_faults
+from heartbeat_cli.views import answers, attempts, cause_lines, closing, fact_lines, headline, other_faults, whose_fault
 from heartbeat_cli.views.answers import shell_word
 from heartbeat_cli.views.fact_lines import moment, number
 from heartbeat_cli.views.voice import Voice
@@ -39,9 +39,9 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
     return {
         "mark": mark(alert),
         "title": headline.of_alert(alert, voice).title,
-        "label": voice.word("resolved") if ends else voice.word(alert.severity),
+        "label": voice.word("resolved") if ends else voice.severity(alert.severity),
         **_names(alert, voice),
-        "severity": "" if ends or alert.type in _NEUTRAL else voice.word(alert.severity),
+        "severity": "" if ends or alert.type in _NEUTRAL else voice.severity(alert.severity),
         "at": local_time(alert.at, voice.timezone),
         "timezone": voice.timezone,
         "since": "" if started is None else moment(started, alert.at, voice.timezone),
@@ -53,7 +53,6 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "cause": cause,
         "remedy": "" if ends else _remedy(alert, voice),
         "last": _last(alert, voice),
-        "flapping": bool(details.get("flapping")),
         "reason": "" if alert.reason in (details.get("cause"), details.get("recovery")) else voice.said(alert.reason),
         "attempts": tried,
         "recovery": "" if details.get("ask") else sentence(voice.said(_text(details.get("recovery")))),
@@ -67,7 +66,8 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "evidence": _evidence(alert, voice),
         "text": voice.block(str(text), 200_000).splitlines()[:_TEXT_LINES] if text is not None else [],
         **(fact_lines.of_alert(alert, voice) | other_faults.of_alert(alert, voice) | closing.of_alert(alert, voice)),
-        **(cause_lines.of_alert(alert, voice) | _times(alert, voice) | answers.commands([alert])),
+        **(cause_lines.of_alert(alert, voice) | whose_fault.of_alert(alert, voice)),
+        **(_times(alert, voice) | answers.commands([alert])),
     }
 
 
@@ -101,12 +101,13 @@ def _remedy(alert: Alert, voice: Voice) -> str:
 
 
 def _times(alert: Alert, voice: Voice) -> Values:
-    """How many times it was down and for how long in all. A fault that has returned has no evidence and no
-    description once more."""
+    """How many times it was down and for how long in all, and whether it flaps. A fault that has returned has no
+    evidence and no description once more."""
     outages, down = (number(alert.details.get(key)) for key in ("outages", "down"))
     short: Values = {"description": "", "evidence": []}
     again = short if alert.details.get("again") is True else {}
-    return {"outages": round(outages or 1), "down": voice.span(down or 0.0), **again}
+    flaps = bool(alert.details.get("flapping"))
+    return {"outages": round(outages or 1), "down": voice.span(down or 0.0), "flapping": flaps, **again}
 
 
 def mark(alert: Alert) -> str:
@@ -208,11 +209,13 @@ def _after_host(alert: Alert, voice: Voice) -> list[str]:
 
 
 def _first(alert: Alert, voice: Voice) -> list[str]:
-    """What to do first of the component itself, where steps of recovery have failed and it has come to its end, or one
-    did not hold."""
+    """What to do first of the component itself: where steps of recovery have failed and it has come to its end, or one
+    did not hold, or where one is under way that may help."""
     if alert.details.get("again") is True and alert.details.get("repair"):
         topic = "failed_again_now" if alert.details.get("restarts") == "now" else "failed_again"
         return recommendations(topic, "", "", voice.locale)
+    if alert.details.get("restarts") == "now" and alert.details.get("category") in (None, "process"):
+        return recommendations("step_under_way", "", "", voice.locale)
     topic = "failed_steps" if alert.details.get("evidence") else "failed_steps_alone"
     return recommendations(topic, "", "", voice.locale) if _has_failed(alert) else []
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection, Sequence
 from heartbeat_cli.domain.alerting.alert import HANDOFFS, Alert, family
 from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.record import Record
+from heartbeat_cli.views.titles import FAULTS, TITLES
 from heartbeat_cli.views.voice import Voice
-from heartbeat_cli.views.words import FAULTS, TITLES
 
 _NAMED = 2  # components, or machines, that are named; more are counted
 _NAME = 40  # characters

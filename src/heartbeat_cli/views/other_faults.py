@@ -81,7 +81,7 @@ def since(
     if not at:
         return name
     said: str = Text("since {at}", at=at)
-    said = Text("{line}: {said}", line=said, said=cause) if cause else said
+    said = Text("{since}: {said}", since=said, said=cause) if cause else said
     said = joined([said, Text("healthy now, watched until it is steady")]) if healthy else said
     said = joined([said, *_later(number(begun), after)]) if after is not None else said
     said = joined([said, Text("acknowledged by {by}", by=who)]) if who else said

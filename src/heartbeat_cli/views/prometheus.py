@@ -26,7 +26,7 @@ from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.reporting.board import LastPass
 from heartbeat_cli.domain.reporting.figures import Figures
 from heartbeat_cli.redact import redact
-from heartbeat_cli.views.words import TITLES
+from heartbeat_cli.views.titles import TITLES
 
 _SENDING = ("waiting", "sent", "printed", "failed", "handed_over")
 _TYPES = {*TITLES, *SOUNDLESS, "report", "test", "button"}  # of alerts, beside those that begin with a kind

@@ -195,7 +195,7 @@ def _item(story: Story, speech: Speech) -> Item:
     else:
         started, ended = speech.when(one.started), speech.when(one.ended)
         times = speech.word("from_to", started=started, ended=ended, lasted=speech.span(story.lasted))
-    facts = [speech.severity(one.severity), times]
+    facts = [speech.word("severity_is", severity=speech.severity(one.severity)), times]
     if one.relapses:
         facts.append(speech.word("outages", n=len(one.outages)))
     if one.acked is not None and one.ended is None:

@@ -133,7 +133,10 @@ def brief_alerts(speech: Speech, most: int) -> Part:
     """The newest ones, a line each."""
     rows = alert_rows(speech, most)
     left = len(speech.summary.alerts) - len(rows)
-    items = tuple(Item("dim", f"{when} {title}", f"{severity} · {sent}") for when, severity, title, sent in rows)
+    items = tuple(
+        Item("dim", f"{when} {title}", f"{speech.word('severity_is', severity=severity)} · {sent}")
+        for when, severity, title, sent in rows
+    )
     note = speech.word("more_alerts", count=left) if left else ""
     return Part("alerts", speech.word("alerts") if items else "", items, note=note)
 

@@ -65,6 +65,10 @@ class Voice(Record):
         """What was seen, after whose fault it is where that is not the component's own."""
         return wording.blamed(said, failure.category if failure else "", self.locale)
 
+    def severity(self, severity: str) -> str:
+        """A severity that stands by itself: `severity: high`."""
+        return self.word("severity_is", severity=self.word(severity))
+
     def phrase(self, message: str, context: str = "", **values: Any) -> Any:
         """A message of a template, which may hold HTML; what is put into it is escaped."""
         text = catalogs.word(catalogs.N_(message, context), self.locale)

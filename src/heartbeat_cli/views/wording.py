@@ -43,7 +43,7 @@ def title(alert: str, component: Component, locale: str, category: str = "", sho
     its kind has no title of its own; of a host by what it is `short_of`."""
     from heartbeat_cli.i18n import catalogs
     from heartbeat_cli.views.descriptions import SHORT_OF
-    from heartbeat_cli.views.words import FAULTS, TITLES
+    from heartbeat_cli.views.titles import FAULTS, TITLES
 
     if alert == "host_down" and short_of:
         words = [catalogs.word(SHORT_OF[one], locale) for one in short_of]
@@ -58,7 +58,7 @@ def title(alert: str, component: Component, locale: str, category: str = "", sho
 def observer_title(alert: str, observer: str, locale: str) -> str:
     """The title of an alert about the host that looks."""
     from heartbeat_cli.i18n import catalogs
-    from heartbeat_cli.views.words import TITLES
+    from heartbeat_cli.views.titles import TITLES
 
     return catalogs.word(TITLES[alert], locale).replace("{name}", observer)
 

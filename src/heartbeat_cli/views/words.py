@@ -2,56 +2,11 @@
 
 from heartbeat_cli.i18n.catalogs import N_
 
-TITLES = {
-    "down": N_("{name} is down"),
-    "recovered": N_("{name} has recovered"),
-    "slow": N_("{name} answers too slowly"),
-    "degraded": N_("{name} gives a warning"),
-    "degraded_ended": N_("{name} is back to normal"),
-    "observer_blind": N_("{name} is cut off: nothing remote answers"),
-    "observer_sees": N_("{name} reaches the network again"),
-    "store_unreachable": N_("{name} cannot reach its store"),
-    "store_restored": N_("{name} reaches its store again"),
-    "store_went_back": N_("The store of {name} has lost its latest records"),
-    "recovery_failed": N_("{name}: recovery failed, a person is needed"),
-    "recovery_denied": N_("{name}: heartbeat is not permitted to restart it"),
-    "recovery_braked": N_("{name}: recovery is paused, too many steps"),
-    "recovery_held": N_("{name} is not restarted: a person must decide"),
-    "reminder": N_("{name} is still in fault"),
-    "escalated": N_("{name} is in fault, and nobody has acknowledged it"),
-    "budget_down": N_("{name} is used up"),
-    "progress_down": N_("{name} makes no progress"),
-    "push_down": N_("{name} has not reported success in time"),
-    "host_down": N_("{name} is short of disk space, memory or CPU"),
-    "command_down": N_("{name} reports a problem"),
-    "log_down": N_("{name} has lines that should not be there"),
-    "timer_down": N_("{name} has not fired, or its job failed"),
-    "unwatched": N_("{name} is no longer watched"),
-    "missed_runs": N_("{name}: heartbeat did not run"),
-    "clock_suspect": N_("{name}: its clock cannot be trusted"),
-    "clock_trusted": N_("{name}: its clock can be trusted again"),
-    "observer_silent": N_("{name} has stopped watching"),
-    "observer_back": N_("{name} watches again"),
-    "lock_held": N_("{name}: heartbeat cannot run, its lock is held"),
-    "lock_free": N_("{name}: heartbeat runs again"),
-    "unconfirmed": N_("{name} fails, but too few hosts check it to confirm that"),
-    "unconfirmed_ended": N_("{name} is healthy after all"),
-    "unobserved": N_("{name} cannot be checked"),
-    "observed_again": N_("{name} can be checked again"),
-    "buttons_off": N_("{name}: buttons under messages do not work"),
-}
-
-# By what kind of failure it is, where "down" would not be true.
-FAULTS = {
-    "certificate": N_("{name}: a TLS certificate has expired"),
-    "configuration": N_("{name}: something is configured wrongly"),
-    "credentials": N_("{name}: an API key or login is refused"),
-    "quota": N_("{name}: a quota or limit is used up"),
-}
-
 WORDS = {
     "answer_acked": N_("{title}: acknowledged by {by}"),
-    "answer_acked_means": N_("No reminders and no escalation follow; its end is reported."),
+    "answer_acked_means": N_(
+        "Nothing to do for anybody else now. No reminders and no escalation follow; its end is reported."
+    ),
     "answer_unacked": N_("{title}: its acknowledgement was taken back"),
     "answer_unacked_means": N_("Reminders and escalation go on."),
     "answer_silenced": N_("{title}: no messages until {until}, silenced by {by}"),
@@ -87,9 +42,13 @@ WORDS = {
     "fault": N_("fault"),
     "recovering": N_("recovering"),
     "resolved": N_("resolved"),
-    "nobody_looks": N_("Nobody checks these now: {names}"),
+    "nobody_looks": N_("Nobody checks these now, so how they are is not known: {names}"),
+    "faults_apart": N_("The fault of {names} does not come from this silence: it is seen by {hosts}, too"),
     "nobody_restarts": N_("Nobody restarts these now: {names}"),
     "this_host": N_("this host"),
+    "severity_is": N_("severity: {severity}"),
+    "step_said": N_("{name}: {said}", "step"),
+    "view_said": N_(": {said}", "view of a host"),
     "votes": N_("Who sees what"),
     "on_host": N_("{action} on {host}"),
     "observers": N_("Hosts that watch"),
@@ -292,7 +251,7 @@ WORDS = {
     "category_resource": N_("resource", "category"),
     "category_network": N_("network", "category"),
     "category_certificate": N_("certificate", "category"),
-    "remedy_wait": N_("a restart cannot help; heartbeat waits until it is over"),
-    "remedy_person": N_("a restart cannot help; a person must fix it"),
+    "remedy_wait": N_("heartbeat waits until it is over"),
+    "remedy_person": N_("a person must fix it"),
     "watch_hint": N_("anew every {span} · q ends"),
 }

@@ -56,7 +56,7 @@ def test_an_outage_of_the_provider_is_one_message_and_no_restart(
     (message,) = scene.messages
     assert message["title"] == "Provider is down"
     assert message["text"].splitlines()[2].startswith(("status.indicator", "outage is")), message["text"]
-    assert message["text"].splitlines()[2].endswith("; a restart cannot help; heartbeat waits until it is over")
+    assert message["text"].splitlines()[2].endswith("; heartbeat waits until it is over")
     assert "Affected by it: assistant" in message["text"]
 
 

@@ -74,7 +74,26 @@ def test_what_only_it_checked_is_named(store: Database, store_url: str, tmp_path
     one.round(3, a="healthy", b="healthy")
     store.run("UPDATE heartbeat_looks SET component = 'mine' WHERE observer = 'b'")
     one.round(13, a="healthy")
-    assert one.alert("observer_silent")["details"]["text"] == "Nobody checks these now: mine"
+    assert (
+        one.alert("observer_silent")["details"]["text"] == "Nobody checks these now, so how they are is not known: mine"
+    )
+
+
+def test_faults_that_others_see_themselves_do_not_come_from_the_silence(
+    store: Database, store_url: str, tmp_path: Path
+) -> None:
+    both = Hosts(store, store_url, tmp_path, "ab", quorum=1)
+    both.round(4, a="unhealthy", b="healthy")
+    both.round(13, a="unhealthy")
+    apart = "The fault of web does not come from this silence: it is seen by a, too"
+    assert both.alert("observer_silent")["details"]["text"] == apart
+
+
+def test_a_fault_that_is_over_is_not_named(store: Database, store_url: str, tmp_path: Path) -> None:
+    both = Hosts(store, store_url, tmp_path, "ab", quorum=1)
+    both.round(4, a="healthy", b="unhealthy")
+    both.round(13, a="healthy")
+    assert "text" not in both.alert("observer_silent")["details"]
 
 
 @pytest.mark.parametrize(("healer", "said"), [("b", "Nobody restarts these now: web"), ("[ab]", None), ("*", None)])

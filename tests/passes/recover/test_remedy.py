@@ -71,7 +71,7 @@ def test_a_refused_key_is_left_to_a_person_in_one_message(build: Any) -> None:
     assert (incident.category, incident.remedy) == ("credentials", "person")
     scene.deliver()
     (message,) = scene.messages
-    said = "HTTP 401 Unauthorized: invalid api key; a restart cannot help; a person must fix it"
+    said = "HTTP 401 Unauthorized: invalid api key; a person must fix it"
     assert message["text"].splitlines()[2] == said, message["text"]
     assert "Find the API key or login that is refused" in message["text"]
     scene.pass_(4)
@@ -92,7 +92,7 @@ def test_a_step_that_mends_it_is_taken_and_the_others_are_passed_over(build: Any
     scene.recover()
     assert set(steps(scene)) == {"1"}
     scene.deliver()
-    assert "a restart cannot help" not in scene.messages[0]["text"]
+    assert "a person must fix it" not in scene.messages[0]["text"]
 
 
 def test_what_turns_into_a_refused_key_before_the_step_is_not_restarted(build: Any, server: Server) -> None:

@@ -1,12 +1,12 @@
 """What recovery is going to do about a fault that has just been found, for its first message."""
 
 from heartbeat_cli.domain.category import Failure
-from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.component import Component, Plan
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.brakes import of_component
 from heartbeat_cli.domain.recovery.decision import Approval, Circumstances
 from heartbeat_cli.domain.recovery.labels import label
-from heartbeat_cli.domain.text import Text
+from heartbeat_cli.domain.text import Text, listed
 from heartbeat_cli.passes.alerting.recovery_context import RecoveryContext
 
 _OVERRIDDEN = ("off", "maintenance", "orphaned", "budget", "host_budget")  # by `heartbeat recover --force`
@@ -39,19 +39,32 @@ def outlook(context: RecoveryContext, component: Component, failure: Failure) ->
         step = Text(
             "step {n} of {total}: {what}", n=decision.step + 1, total=len(steps), what=label(steps[decision.step])
         )
-        if len(component.plan.mending(failure)) == 1 and len(steps) == 2:
-            left_out = 2 - decision.step
-            words = Text("{step} (step {n}, {other}, is left out: it cannot help with this kind of fault)")
-            step = words.with_values(step=step, n=left_out, other=label(steps[left_out - 1]))
-        elif 0 < len(component.plan.mending(failure)) == 1 < len(steps):
-            step = Text("{step} (the other steps are left out: they cannot help with this kind of fault)", step=step)
+        step = _with_left_out(step, component.plan, failure)
         if getattr(steps[decision.step].settings, "optional", False):
             step = Text("{step}, if there is one", step=step)
         if context.acts:
             return Outlook(Text("being done now: {step}", step=step), False, "now")
         return Outlook(Text("with the next heartbeat run or recover: {step}", step=step), False, "now")
+    if decision.name == "off":
+        by_hand = bool(component.plan.mending(failure))
+        return Outlook(Text("off for it: heartbeat takes no step unless told to"), False, "by hand" if by_hand else "")
     if failure.remedy != "restart" and decision.name in ("remedy", "nothing"):
         return Outlook(Text("nothing is restarted: that could not help here"), False)
     asks = decision.move == "ask"
     by_hand = (asks or decision.name in _OVERRIDDEN) and bool(component.plan.mending(failure))
     return Outlook(of_component(decision.reason, component.id), asks, "by hand" if by_hand else "")
+
+
+def _with_left_out(step: Text, plan: Plan, failure: Failure) -> Text:
+    """A step, and all those of its ladder that cannot help with such a failure, by number and name."""
+    mending = plan.mending(failure)
+    left_out = [(place + 1, label(one)) for place, one in enumerate(plan.ladder) if one.mends and place not in mending]
+    if not left_out:
+        return step
+    if len(left_out) == 1:
+        words = Text("{step} (step {n}, {other}, is left out: it cannot help with this kind of fault)")
+        return words.with_values(step=step, n=left_out[0][0], other=left_out[0][1])
+    named = [Text("{n} ({what})", n=n, what=what) for n, what in left_out]
+    others = Text("{first} and {last}", first=listed(named[:-1]), last=named[-1])
+    words = Text("{step} (steps {others} are left out: they cannot help with this kind of fault)")
+    return words.with_values(step=step, others=others)

@@ -102,14 +102,36 @@ def _enqueue_back(db: Database, config: Config, host: str, about: str, now: floa
 
 
 def _left_undone(db: Database, config: Config, host: str, now: float) -> str:
-    """What nobody checks, and what nobody restarts, now that this host does not: a line each."""
+    """What nobody checks, and what nobody restarts, now that this host does not, and whether that has to do with the
+    faults that are open: a line each."""
     watches = gaps.watches(db)
     gone = {*peer_liveness.silent(db, config.observer, watches, now), host}
     own = [one.id for one in config.components.values() if healed_by(one, host) and healer_gone(one, watches, gone)]
     left = {"nobody_looks": _only_its_own(db, config, host, watches, gone), "nobody_restarts": own}
-    return "\n".join(
-        wording.word(key, config.heartbeat.locale, names=_listed(config, ids)) for key, ids in left.items() if ids
-    )
+    lines = [_said(config, key, names=_listed(config, ids)) for key, ids in left.items() if ids]
+    return "\n".join([*lines, *_about_faults(db, config, gone)])
+
+
+def _about_faults(db: Database, config: Config, gone: Collection[str]) -> list[str]:
+    """Which open faults other hosts see themselves, so that they do not come from this silence: a line, or none. How
+    that is which only silent hosts check is not known anyway."""
+    from heartbeat_cli.domain.checking.result import FAILURES
+    from heartbeat_cli.store.state import states
+
+    votes, apart, witnesses = peers.newest_votes(db), list[str](), set[str]()
+    for id_ in states.open_incidents(db):
+        seen = {one.observer for one in votes.get(id_, ()) if one.status in FAILURES} - {*gone}
+        if seen:
+            apart.append(id_)
+            witnesses |= seen
+    if not apart:
+        return []
+    hosts = wording.word("names_comma", config.heartbeat.locale).join(sorted(witnesses))
+    return [_said(config, "faults_apart", names=_listed(config, apart), hosts=hosts)]
+
+
+def _said(config: Config, key: str, **values: str) -> str:
+    return wording.word(key, config.heartbeat.locale, **values)
 
 
 def _listed(config: Config, ids: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 from heartbeat_cli.views.compiled.parts import Values, Write, part, shown
 
-SOURCES = {"alert.j2": 4103336646}
+SOURCES = {"alert.j2": 2348335512}
 
 
 def head_part1(v: Values, w: Write) -> None:
@@ -53,11 +53,16 @@ def seen_part1(v: Values, w: Write) -> None:
         w("</b>\n")
     if v["main_cause"]:
         w(shown(v["main_cause"]) + "\n")
-    if v["description"]:
-        w(shown(v["description"]) + "\n")
+    if v["whose"]:
+        w(shown(v["whose"]) + "\n")
 
 
 def seen_part2(v: Values, w: Write) -> None:
+    if v["description"] and (
+        (not v["whose"])
+        or (v["type"] in ("reminder", "escalated", "recovery_failed", "recovery_denied", "recovery_braked"))
+    ):
+        w(shown(v["description"]) + "\n")
     for line in v["text"]:
         w(shown(line) + "\n")
     if v["last"]:
@@ -66,8 +71,6 @@ def seen_part2(v: Values, w: Write) -> None:
         w(shown(v["_"]("It is flapping: it fails and recovers again and again.")) + "\n")
     if v["unseen"]:
         w(shown(v["unseen"]) + "\n")
-    if v["ended_by"]:
-        w(shown(v["ended_by"]) + "\n")
     if v["informed"]:
         w(shown(v["informed"]) + "\n")
 
@@ -95,13 +98,11 @@ def seen_part3(v: Values, w: Write) -> None:
             shown(v["_"]("No message until now, because this was in fault: {waited_for}", waited_for=v["waited_for"]))
             + "\n"
         )
-    if v["own_fault"]:
-        w(shown(v["own_fault"]) + "\n")
+    if v["counted"]:
+        w(shown(v["counted"]) + "\n")
 
 
 def seen_part4(v: Values, w: Write) -> None:
-    if v["counted"]:
-        w(shown(v["counted"]) + "\n")
     for one in v["votes"]:
         if part(one, "at"):
             w(
@@ -117,13 +118,8 @@ def seen_part4(v: Values, w: Write) -> None:
         else:
             w(shown(v["_"]("Seen from {host}: {status}", host=part(one, "host"), status=part(one, "status"))))
         if part(one, "said"):
-            w(shown(v["_"](": {said}", said=part(one, "said"))))
+            w(shown(v["_"](": {said}", "view of a host", said=part(one, "said"))))
         w("\n")
-    if v["reached"]:
-        w(shown(v["reached"]) + "\n")
-
-
-def seen_part5(v: Values, w: Write) -> None:
     if v["also_since"]:
         w(
             shown(v["_"]("Also in fault now: {names}", names=v["_"](", ", "names").join(map(str, v["also_since"]))))
@@ -131,6 +127,9 @@ def seen_part5(v: Values, w: Write) -> None:
         )
     if v["settling"]:
         w(shown(v["_"]("Not settled: {names}", names=v["_"](", ", "names").join(map(str, v["settling"])))) + "\n")
+
+
+def seen_part5(v: Values, w: Write) -> None:
     if v["likely"]:
         w(shown(v["likely"]) + "\n")
     if v["held"]:
@@ -152,7 +151,7 @@ def did(v: Values, w: Write) -> None:
             w(
                 shown(part(one, "number"))
                 + ". "
-                + shown(v["_"]("{name}: {said}", name=part(one, "action"), said=part(one, "outcome")))
+                + shown(v["_"]("{name}: {said}", "step", name=part(one, "action"), said=part(one, "outcome")))
             )
             if part(one, "detail"):
                 w(shown(v["_"](" - {detail}", detail=part(one, "detail"))))

@@ -4,7 +4,7 @@ from typing import Any
 
 from heartbeat_cli.views.compiled.parts import Values, Write, part, shown
 
-SOURCES = {"alert.digest.j2": 529324717}
+SOURCES = {"alert.digest.j2": 1406001825}
 
 
 def message_8_part1(v: Values, w: Write, one: Any) -> None:
@@ -34,11 +34,10 @@ def message_8_part2(v: Values, w: Write, one: Any) -> None:
         line
         for line in (
             part(one, "main_cause"),
+            part(one, "whose"),
             part(one, "unseen"),
-            part(one, "ended_by"),
             part(one, "relapse"),
             part(one, "renews"),
-            part(one, "own_fault"),
         )
         if line
     ]:
@@ -80,7 +79,7 @@ def message_8_part4(v: Values, w: Write, one: Any) -> None:
             + shown(
                 v["_"](
                     "Tried: {step}",
-                    step=v["_"]("{name}: {said}", name=part(step, "action"), said=part(step, "outcome")),
+                    step=v["_"]("{name}: {said}", "step", name=part(step, "action"), said=part(step, "outcome")),
                 )
             )
         )
