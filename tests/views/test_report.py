@@ -105,7 +105,7 @@ def test_a_bad_day_says_the_worst_first(bad: Summary) -> None:
         "4 incidents, 2 still open; 3 things need a person.",
         "Needs a person\n! PostgreSQL · recovery failed, down since 22:2",
         "! channel mail: 3 not delivered\n    localhost:25: connection refused",
-        "Incidents: what broke, why, what healed it\n! PostgreSQL · severe · open since ",
+        "Incidents: what broke, why, what healed it\n! PostgreSQL · severity: severe · open since ",
         "down with it: Chat Assistant, Main Agent",
         "healed by systemd: restarted openclaw-coding.service (healthy again",
         "\nAvailability ",
