@@ -73,7 +73,9 @@ DESCRIPTIONS = {
     "store_unreachable": N_(
         "Whose fault: the database that heartbeat keeps its records in, or the way to it; it does not answer."
     ),
-    "observed_again": N_("Nothing to do yet: the next checks show how it is now, and what fails gets a message."),
+    "observed_again": N_(
+        "Nothing to do yet: the next checks show how it is now (heartbeat status), and what fails gets a message."
+    ),
     "lock_free": N_("Nothing was checked while the lock was held."),
     "store_went_back": N_("The database that holds heartbeat's records has fewer of them than at the last pass."),
 }
