@@ -51,3 +51,5 @@ def _show(outcome: Outcome) -> None:
     print(f"    {figures}, {outcome.inside} runs with a failover inside, {outcome.seconds:.0f} s", flush=True)
     for line in outcome.wrong:
         print(f"    WRONG {line}", flush=True)
+    for one in sorted(outcome.record.notices) if outcome.wrong else ():
+        print(f"      {one.at:.3f} {one.observer} {one.id}", flush=True)
