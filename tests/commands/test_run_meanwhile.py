@@ -19,6 +19,10 @@ from tests.parts.verb import heartbeat
 __all__ = ["store_url"]
 
 _STEP = 5.0  # seconds that the slow step takes
+_SENT = """
+SELECT o.sent FROM heartbeat_outbox o JOIN heartbeat_alerts a ON a.alert_id = o.alert_id
+WHERE a.component = 'web' AND a.alert_type = 'command_down' AND o.sent IS NOT NULL
+"""
 
 
 def configure(folder: Path, store: str) -> None:
@@ -32,6 +36,7 @@ store = "{store}"
 state_dir = "{folder}/state"
 [recovery]
 verify_wait = 3
+timeout = 60
 [channels.log]
 kind = "file"
 path = "{folder}/told.jsonl"
@@ -84,7 +89,19 @@ def test_another_component_is_checked_reported_and_healed_while_a_step_is_under_
     configure(tmp_path, store_url)
     if verb == ("recover",):
         assert heartbeat(tmp_path, "check").code == 1 and heartbeat(tmp_path, "detect").code == 0
-    said = alongside(tmp_path, (tmp_path / "web").unlink, *verb)
+    path = tmp_path / "heartbeat.toml"
+    until = f"n=0; until [ -e {tmp_path}/enough ] || [ $n -gt 450 ]; do n=$((n + 1)); sleep 0.1; done"
+    path.write_text(path.read_text().replace(f"sleep {_STEP}", until))
+
+    def work() -> None:
+        """The step lasts until the other component's message is sent, and it is healed; or it has waited in vain."""
+        (tmp_path / "web").unlink()
+        ends = time.monotonic() + 40
+        while not (rows(store_url, _SENT) and (tmp_path / "web").exists()) and time.monotonic() < ends:
+            time.sleep(0.1)
+        (tmp_path / "enough").touch()
+
+    said = alongside(tmp_path, work, *verb)
     attempts = dict(rows(store_url, "SELECT component, started FROM heartbeat_recoveries"))
     ended = dict(rows(store_url, "SELECT component, finished FROM heartbeat_recoveries"))
     assert attempts["web"] < ended["slow"] and (tmp_path / "web").exists(), said
@@ -93,11 +110,7 @@ def test_another_component_is_checked_reported_and_healed_while_a_step_is_under_
     told = [json.loads(line) for line in (tmp_path / "told.jsonl").read_text().splitlines()]
     down = next(one for one in told if "web@" in json.dumps(one))
     assert down["at"] < ended["slow"]
-    (sent,) = rows(
-        store_url,
-        "SELECT o.sent FROM heartbeat_outbox o JOIN heartbeat_alerts a ON a.alert_id = o.alert_id"
-        " WHERE a.component = 'web' AND a.alert_type = 'command_down'",
-    )
+    (sent,) = rows(store_url, _SENT)
     assert sent[0] < ended["slow"], "the message waited for the other component's step"
 
 

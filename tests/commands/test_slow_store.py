@@ -10,8 +10,8 @@ from tests.parts.severed import way_to
 from tests.parts.verb import heartbeat
 
 pytestmark = pytest.mark.postgres
-_TIMEOUT, _DELAY = 1.0, 0.8
-_MOST = 8  # statements: that of opening the store, and those that fit in five times the timeout
+_TIMEOUT, _DELAY = 2.0, 1.4
+_MOST = 9  # statements: that of opening the store, and those that fit in five times the timeout
 READERS = [  # those that ask more than that; all open the store in the same way
     ("report", "--date", "today"),
     ("status",),

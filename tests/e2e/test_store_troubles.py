@@ -335,5 +335,5 @@ def test_killed_at_any_moment_while_the_store_comes_and_goes(tmp_path: Path, ser
 
     harness = Harness(tmp_path, server.dsn(), seed)
     outcome = harness.play(KILLS, weather)
-    assert outcome.kills == KILLS and outcome.passes > 3 and outages > 3
+    assert outcome.kills == KILLS and outcome.passes > 3 and outages > 1
     assert spool.existing(kept_in(harness.path)) == []

@@ -414,7 +414,7 @@ def test_sources_are_read_side_by_side(tmp_path: Path) -> None:
 def test_one_source_in_time_and_one_not() -> None:
     pair = {"done": Source(command=("echo", "1")), "waiting": Source(command=("sleep", "60"))}
     with pytest.raises(Unobservable, match=r"^cannot read waiting: sleep did not finish in time$"):
-        _sources.read(pair, CheckContext("x", 0.5, NOW))
+        _sources.read(pair, CheckContext("x", 3.0, NOW))
 
 
 @pytest.mark.parametrize(
