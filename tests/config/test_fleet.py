@@ -73,8 +73,6 @@ def test_a_fleet_may_be_scaled_to_nothing(tmp_path: Path) -> None:
         ('{"n": "a"}', "from_file: fleet.json: expected a JSON list"),
         ([{"n": ["a"]}], "n: expected texts and numbers, got a list"),
         ([{"n": None}], "n: expected texts and numbers, got null"),
-        ([{"n": "a", "id": "b"}], '"id" cannot be a placeholder'),
-        ([{"n": "a", "token": "file:/root/secret"}], '"file:/root/secret" is a reference'),
         ([{"n": n} for n in range(10_001)], "makes 10,001 components"),
     ],
 )
@@ -96,7 +94,7 @@ def test_a_mistake_in_the_file_costs_its_own_block_only(tmp_path: Path, fleet: A
 def test_an_entry_that_makes_no_component_costs_itself(tmp_path: Path, fleet: Any, said: str) -> None:
     other = OTHER + OTHER.replace("other", "w-other")
     config = read(tmp_path, fleet, other=other)
-    assert {*config.components} == {"w-a", "w-z", "other", "w-other"}
+    assert {*config.components} == {"w-a", "w-z", "other", "w-other", "w-_"} and unseen(config) == {"w-_": "w-{n}"}
     assert config.components["w-other"].kind == "push"  # what is written goes first
     (line,) = config.unresolved
     assert said in line
@@ -105,7 +103,8 @@ def test_an_entry_that_makes_no_component_costs_itself(tmp_path: Path, fleet: An
 def test_a_component_of_another_block_goes_before_one_of_the_file(tmp_path: Path) -> None:
     ranged = '[components."w-1{m}"]\nkind = "push"\nperiod = 60\neach = { m = "1..2" }\n'
     config = read(tmp_path, [{"n": "11"}, {"n": "3"}], other=ranged)
-    assert {id_: one.kind for id_, one in config.components.items()} == {"w-11": "push", "w-12": "push", "w-3": "tcp"}
+    kinds = {id_: one.kind for id_, one in config.components.items()}
+    assert kinds == {"w-11": "push", "w-12": "push", "w-3": "tcp", "w-_": "tcp"}
     assert len(config.unresolved) == 1
 
 
@@ -147,7 +146,7 @@ def test_a_kind_that_there_is_none_of(tmp_path: Path) -> None:
     block = BLOCK.replace('"tcp"', '"{kind}"') + 'depends_on = ["{up}"]\n'
     fleet = [{"n": "a", "kind": "tpc", "up": "other"}, {"n": "b", "kind": "tcp", "up": "w-a"}]
     config = read(tmp_path, fleet, block)
-    assert list(config.components) == ["w-b", "other"] and config.components["w-b"].common.depends_on == ()
+    assert list(config.components) == ["w-a", "w-b", "other"] and [*unseen(config)] == ["w-a"]
     assert 'unknown kind "tpc"' in config.unresolved[0]
 
 

@@ -73,7 +73,7 @@ class Made(Record):
     another manager's names make; `fleets` the blocks whose `each` is read from a file, with their kinds; `left_out` how
     many names of a block were not taken, `rows` what the files of `fleets` hold, `lost` why components cannot be
     checked of which such a file, or the manager of a block, says nothing, by id, and `unseen` the blocks with `match`
-    of which nothing is known."""
+    of which nothing is known, and those of whose file not every entry makes a component."""
 
     tables: Mapping[str, Any]
     blocks: Mapping[str, str]
@@ -129,7 +129,7 @@ def build_components(
         if fleet:
             problems.demote(noted)
     _check_blocks(made, recovery, seen, problems)
-    return _without_circle(_without_kindless(found, made), made, problems)
+    return _without_circle(_with_a_kind(found, made), made, problems)
 
 
 def _lost(
@@ -169,17 +169,11 @@ def _with_known_names(
     return one
 
 
-def _without_kindless(found: dict[str, Component], made: Made) -> dict[str, Component]:
-    """What was made from a file with a kind that there is none of cannot be there even in part."""
-    gone = {id_ for id_, one in found.items() if not one.kind and made.is_of_fleet(id_)}
-    if not gone:
-        return found
-    kept = {id_: one for id_, one in found.items() if id_ not in gone}
-    for id_, one in kept.items():
-        if gone & {*one.common.depends_on}:
-            there = tuple(parent for parent in one.common.depends_on if parent not in gone)
-            kept[id_] = one._replace(common=one.common._replace(depends_on=there))
-    return kept
+def _with_a_kind(found: dict[str, Component], made: Made) -> dict[str, Component]:
+    """What was made from a file with a kind that there is none of is there, and cannot be checked."""
+    return {
+        id_: one if one.kind or not made.is_of_fleet(id_) else one._replace(kind="file") for id_, one in found.items()
+    }
 
 
 def _without_circle(found: dict[str, Component], made: Made, problems: Problems) -> dict[str, Component]:

@@ -22,7 +22,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from heartbeat_cli.config.expand import put
+from heartbeat_cli.config.each import NAME, put
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
@@ -65,24 +65,32 @@ Finder = Callable[[Path, Sequence[Group]], Found]
 
 
 def split(
-    tables: Mapping[str, Any], problems: Problems, fleet: Collection[str] = ()
-) -> tuple[dict[str, Any], list[Group]]:
-    """The components that are written, and the blocks that stand for what is found; what is wrong with one of the
-    `fleet`, made from a file, is noted as unresolved."""
-    written, groups = {}, []
+    tables: Mapping[str, Any], problems: Problems, fleet: Collection[str] = (), lost: Mapping[str, str] = {}
+) -> tuple[dict[str, Any], list[Group], dict[str, str]]:
+    """The components that are written, the blocks that stand for what is found, and why components cannot be checked,
+    by id: those that are `lost`, and what stands for a block that is wrong. What is wrong with one of the `fleet`, made
+    from a file, is noted as unresolved: a component of its id stands for it."""
+    written, groups, unseen = {}, list[Group](), dict(lost)
     for id_, table in tables.items():
-        if isinstance(table, Mapping) and "match" in table:
-            noted = len(problems.lines)
-            if (group := _group(id_, table, problems)) is not None:
-                groups.append(group)
-            elif id_ in fleet:
-                problems.demote(noted)
-        else:
+        if not isinstance(table, Mapping) or "match" not in table:
             written[id_] = table
-    return written, groups
+            continue
+        noted = len(problems.lines)
+        if id_ not in lost:
+            if (group := _group(id_, table, problems, in_full=id_ in fleet)) is not None:
+                groups.append(group)
+                continue
+            if id_ not in fleet:
+                continue
+            unseen[id_] = getattr(problems.demote(noted), "text", "")
+        from heartbeat_cli.config import fleets  # only where a file is wrong
+
+        written |= fleets.stand_in(id_, table, {})
+    return written, groups, unseen
 
 
-def _group(id_: str, table: Mapping[str, Any], problems: Problems) -> Group | None:
+def _group(id_: str, table: Mapping[str, Any], problems: Problems, *, in_full: bool) -> Group | None:
+    """None for a block that is wrong. `in_full`: a placeholder in `match` is one that its entry says nothing for."""
     where, kind, match = f"components.{id_}", table.get("kind"), table["match"]
     if not isinstance(kind, str) or kind not in KEYS:
         problems.add(f"{where}.match", f"goes with the kinds {' and '.join(KEYS)}")
@@ -94,6 +102,10 @@ def _group(id_: str, table: Mapping[str, Any], problems: Problems) -> Group | No
         if key not in KEYS[kind]:
             problems.add(f"{where}.match.{key}", f"unknown key{suggestion(key, KEYS[kind])}")
             return None
+    left = re.search(rf"\{{{NAME}\}}", " ".join(match.values())) if in_full else None
+    if left is not None:
+        problems.add(f"{where}.match", f"the entry says nothing for {format_value(left[0])}")
+        return None
     own = _GIVES[kind]
     if own in table:
         problems.add(f"{where}.{own}", "goes without match, which finds it")

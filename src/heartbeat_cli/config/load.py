@@ -167,12 +167,14 @@ def _made(tables: Mapping[str, Any], heartbeat: Heartbeat | None, find: "Finder 
 
         return places.folder_of(problems.source, heartbeat.state_dir if heartbeat else None)
 
-    full, made, fleets, rows, lost = expand.components(
+    full, made, fleets, rows, lost, partly = expand.components(
         written, tables.get("defaults", {}), problems, lambda: _rows(folder()) if heartbeat else {}
     )
-    full, matching = groups.split(full, problems, [id_ for id_ in full if made.get(id_, id_) in fleets])
+    tables, of_files = full, [id_ for id_ in full if made.get(id_, id_) in fleets]
+    full, matching, lost = groups.split(tables, problems, of_files, lost)
+    partly |= {made.get(id_, id_) for id_ in lost if "match" in tables[id_]}
     if not matching or heartbeat is None:
-        return Made(full, made, matching, fleets=fleets, rows=rows, lost=lost)
+        return Made(full, made, matching, fleets=fleets, rows=rows, lost=lost, unseen=partly)
     there = (find or groups.remembered)(folder(), matching)
     for group in matching:
         found = groups.tables_of(group, there.names.get(group.id, ()))
@@ -185,7 +187,7 @@ def _made(tables: Mapping[str, Any], heartbeat: Heartbeat | None, find: "Finder 
         made |= dict.fromkeys(more, group.id)
         lost = {**lost, **dict.fromkeys(more, groups.why_unknown(group.kind))}
     elsewhere = frozenset(groups.id_of(block, name) for block, names in there.elsewhere.items() for name in names)
-    unseen = frozenset(group.id for group in unknown)
+    unseen = partly | {group.id for group in unknown}
     return Made(full, made, matching, there.fresh, elsewhere, fleets, there.left_out, rows, lost, unseen)
 
 
