@@ -4,11 +4,13 @@ import os
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import Alert
-from heartbeat_cli.domain.checking.coverage import Degraded
+from heartbeat_cli.domain.checking.coverage import TICK, Degraded
 from heartbeat_cli.domain.component import Severity, watched_by
+from heartbeat_cli.domain.incident import Incident
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.passes.alerting.enqueue import enqueue_end, enqueue_host_alert, host_alert
+from heartbeat_cli.passes.alerting.enqueue import enqueue_end, enqueue_host_alert, host_alert, host_channels
+from heartbeat_cli.store.outbox import notification_history
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.standby import spool
 from heartbeat_cli.store.state import states
@@ -17,34 +19,42 @@ _PASSES = 3  # passes without the store that are no blip any more
 
 
 def notify(db: Database, config: Config, since: Degraded, now: float) -> None:
-    """Notify of an outage that lasts, unless people know that the store's own server is in fault. `db` is the
-    spool."""
-    if spool.passes_kept(db) < _PASSES or _is_explained(db, config, now):
+    """Notify of an outage that lasts, unless all of them were notified that the store's own server is in fault. `db` is
+    the spool."""
+    if spool.passes_kept(db) < _PASSES or _is_explained(db, config, since, now):
         return
     reason = Text("{reason}; what is seen meanwhile is kept on this host", reason=Text(since.reason))
     enqueue_host_alert(db, config, _alert("store_unreachable", "high", config, since, now, reason), now)
 
 
-def _is_explained(db: Database, config: Config, now: float) -> bool:
-    """Whether a database that this host checks, on the server of the store, is in fault, and nothing keeps people from
-    hearing of that."""
-    heard = [
+def _is_explained(db: Database, config: Config, since: Degraded, now: float) -> bool:
+    """Whether a database that this host checks, on the server of the store, is in fault since the outage began, and
+    every channel that would be notified of the outage was notified of that, or is in this pass."""
+    known = [
         component
         for id_, incident in states.open_incidents(db).items()
         if incident.held_by is None and incident.acked is None
         if (component := config.components.get(id_)) is not None and component.kind == "database"
-        if watched_by(component, config.observer)
+        if watched_by(component, config.observer) and _was_notified(db, config, incident, since, now)
     ]
-    if not heard:
+    if not known:
         return False
     from heartbeat_cli.store.state import silences
 
     servers, quiet = _servers(config.store), silences.in_force(db, config, now)
     return bool(servers) and any(
         servers <= _servers(getattr(one.settings, "dsn", ""))
-        for one in heard
+        for one in known
         if not any(silence.covers(one, now) for silence in quiet)
     )
+
+
+def _was_notified(db: Database, config: Config, incident: Incident, since: Degraded, now: float) -> bool:
+    began = (incident.relapses or (incident,))[-1].started
+    if began < since.started - TICK:  # one that was there before does not say why the store is away
+        return False
+    notified = notification_history.channels_notified(db, incident.id, began, since.started, now)
+    return bool(notified) and notified.issuperset(host_channels(config, "high"))
 
 
 def _servers(dsn: str) -> set[tuple[str, str]]:

@@ -98,3 +98,15 @@ def slowness_channels(db: Database, component: str, before: float) -> list[str] 
         " ORDER BY channel"
     )
     return [row[0] for row in db.rows(sql, rows[0])]
+
+
+def channels_notified(db: Database, incident: str, began: float, own: float, now: float) -> set[str]:
+    """The channels that were notified of an incident since it `began`. What waits counts if it is due `now`, or was
+    tried, and was put into the outbox since `own`: what is older may wait for another host. Times are epoch seconds."""
+    rows = db.rows(
+        "SELECT o.channel FROM heartbeat_outbox o JOIN heartbeat_alert_rows a ON a.alert_id = o.alert_id"
+        " WHERE a.incident = ? AND a.alert_time >= to_timestamp(?) AND (o.state = 'sent' OR o.state = 'waiting'"
+        " AND o.created >= to_timestamp(?) AND (o.attempts > 0 OR o.next_try <= to_timestamp(?)))",
+        (incident, began - 1.0, own, now),
+    )
+    return {row[0] for row in rows}
