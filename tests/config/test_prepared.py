@@ -2,15 +2,23 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from binascii import crc32
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from heartbeat_cli.config import load, places
 from heartbeat_cli.config.types import Config
+from heartbeat_cli.passes.housekeeping import tidy
+from heartbeat_cli.system import mounts
+from tests.parts import lacking
+from tests.parts.filesystems import mounted
 from tests.parts.users import NOBODY, need_root
 
 MAIN = """
@@ -163,6 +171,73 @@ def test_nothing_is_kept_of_a_configuration_from_a_pipe(main: Path) -> None:
     script = 'exec "$0" -m heartbeat_cli --config <(cat heartbeat.toml) run'
     subprocess.run(["bash", "-c", script, sys.executable], check=True, cwd=main.parent, timeout=60)
     assert not list(main.parent.rglob("prepared"))
+
+
+@pytest.fixture
+def on_disk() -> Iterator[Path]:
+    """A folder that is on no filesystem in memory."""
+    if mounts.in_memory("/var/tmp"):
+        lacking("a disk")
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("name", ["heartbeat.toml", "more/one.toml"])
+def test_nothing_is_kept_on_a_disk_of_what_is_in_memory(main: Path, on_disk: Path, name: str) -> None:
+    """As a Secret of Kubernetes is, and what systemd has decrypted. The file may have been on a disk before."""
+    (on_disk / "more").mkdir()
+    (on_disk / "more/one.toml").write_text(MORE)
+    path = on_disk / "heartbeat.toml"
+    path.write_text(MAIN.format(folder=on_disk))
+    run(path)
+    place = kept(load.read(path))
+    assert place.exists()
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+        moved = Path(memory) / "moved.toml"
+        shutil.move(on_disk / name, moved)
+        (on_disk / name).symlink_to(moved)
+        run(path)
+        assert not place.exists() and not any(prepared(path))
+
+
+def test_what_is_never_swapped_is_not_kept_where_that_may_be(main: Path) -> None:
+    need_root()
+    with mounted("ramfs", main.parent / "more") as more:
+        (more / "one.toml").write_text(MORE)
+        run(main)
+        assert not kept(load.read(main)).exists()
+
+
+def test_a_configuration_in_memory_is_prepared_there(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+        path = Path(memory) / "heartbeat.toml"
+        path.write_text(f'[heartbeat]\nstate_dir = "{memory}/state"\n{MORE}')
+        run(path)
+        assert prepared(path) == [True]
+
+
+def test_nothing_stays_of_a_configuration_that_has_another_name_now(main: Path) -> None:
+    run(main)
+    place = kept(load.read(main))
+    moved = main.rename(main.with_name("moved.toml"))
+    run(moved)
+    assert not place.exists() and prepared(moved) == [True, True]
+
+
+@pytest.mark.parametrize("how", ["gone", "changed", "as it was"])
+def test_nothing_stays_of_another_configuration_that_no_longer_says_it(main: Path, how: str) -> None:
+    other = main.with_name("other.toml")
+    other.write_text(f'[heartbeat]\nstate_dir = "{main.parent}/state"\n{MORE}# {HOOK}\n')
+    run(other)
+    place = kept(load.read(other))
+    run(main)
+    assert place.exists()
+    if how == "gone":
+        other.unlink()
+    elif how == "changed":
+        other.write_text(other.read_text().replace(HOOK, ""))
+    tidy._sweep(load.read(main), time.time())
+    assert place.exists() == (how == "as it was") and prepared(main) == [True, True]
 
 
 def test_what_another_version_wrote_is_not_believed(main: Path) -> None:

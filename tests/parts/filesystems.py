@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,19 +12,26 @@ from tests.parts import lacking
 from tests.parts.users import need_root
 
 
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """An empty filesystem of 64 MiB."""
+@contextmanager
+def mounted(kind: str, point: Path, *options: str) -> Iterator[Path]:
+    """A filesystem in memory, `tmpfs` or `ramfs`, over what stands there."""
     need_root()
-    point = tmp_path / "disk"
-    point.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", point], capture_output=True, check=False)
+    done = subprocess.run(["mount", "-t", kind, *options, "none", point], capture_output=True, check=False)
     if done.returncode:
-        lacking("the right to mount a tmpfs")
+        lacking(f"the right to mount a {kind}")
     try:
         yield point
     finally:
         subprocess.run(["umount", "-l", point], check=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """An empty filesystem of 64 MiB."""
+    point = tmp_path / "disk"
+    point.mkdir()
+    with mounted("tmpfs", point, "-o", "size=64m"):
+        yield point
 
 
 def fill(path: Path, size: int) -> None:

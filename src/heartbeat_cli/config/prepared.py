@@ -2,7 +2,7 @@
 
 They are a file of the configuration's folder that `run` writes, mode 0600:
 
-    one line of JSON    version of heartbeat, CRC-32 of what follows, path and size in bytes of each file
+    one line of JSON    version of heartbeat, CRC-32 of what follows; path, size in bytes and device of each file
     the files           byte for byte, one behind the other
     JSON                a list of their tables
 
@@ -48,19 +48,22 @@ def tables_of(path: Path, data: bytes) -> Callable[[str, bytes], Tables | None]:
 def keep(config: Config) -> None:
     """Write the tables of a configuration of which a file was parsed. Without a word where that cannot be done, or
     where `tables_of` would look for them in another place: they are parsed again. Nothing stays of what the files no
-    longer say, and nothing is written of a configuration that came through a pipe: it may have been decrypted."""
+    longer say. Nothing is written of a configuration that came through a pipe, or to a disk of what is in memory only:
+    it may have been decrypted."""
     if any(trusted.is_handed(one.path) for one in config.files):
         return
     with suppress(OSError, HeartbeatError):
         place = places.config_folder(config) / FILE
-        # Where all were prepared, the file has just been read: it is no pipe, and ours.
-        if all(one.prepared for one in config.files) and _holds(place) == len(config.files):
+        # Where all were prepared, the file has just been read: it is no pipe, and ours. On the same devices as when it
+        # was written, it still may be kept.
+        if all(one.prepared for one in config.files) and _devices(place) == [_device(one.path) for one in config.files]:
             return
         from heartbeat_cli.system import files
 
         trusted.check(place.parent)
+        forget_others(config)
         try:
-            text = _text(config) if place == _place(Path(config.source), config.files[0].data) else None
+            text = _text(config) if _may_be_kept(config, place) else None
         except (ValueError, TypeError, RecursionError):
             text = None
         if text is None:
@@ -69,11 +72,45 @@ def keep(config: Config) -> None:
             files.write_own(place, text)
 
 
-def _holds(place: Path) -> int:
-    """The files in it by its first line, 0 where it has none."""
+def forget_others(config: Config) -> None:
+    """Remove what was prepared of other configurations in the same state folder whose files no longer say it, or are
+    gone: no run of theirs may come that would."""
+    own = places.config_folder(config).name
+    with suppress(OSError), os.scandir(config.state_dir) as entries:
+        for entry in entries:
+            place = Path(entry.path) / FILE
+            if entry.name != own and entry.is_dir(follow_symlinks=False) and os.path.lexists(place):
+                with suppress(OSError):
+                    if not _is_still_said(place):
+                        place.unlink()
+
+
+def _is_still_said(place: Path) -> bool:
+    with suppress(OSError, ValueError, TypeError, RecursionError):
+        known = _read(place)
+        return bool(known) and all(trusted.read(path, len(data)) == data for path, (data, _) in known.items())
+    return False
+
+
+def _may_be_kept(config: Config, place: Path) -> bool:
+    """Whether `tables_of` will find it there, and that is no disk where a file is in memory only."""
+    if place != _place(Path(config.source), config.files[0].data):
+        return False
+    from heartbeat_cli.system import mounts
+
+    kinds = {mounts.in_memory(one.path) for one in config.files} - {None}
+    return kinds <= {mounts.in_memory(place.parent)} - {"unknown"}
+
+
+def _device(path: str) -> int:
+    return os.stat(path).st_dev
+
+
+def _devices(place: Path) -> list[int]:
+    """The devices of the files in it by its first line, none where it has none."""
     with suppress(OSError, ValueError, TypeError, LookupError, RecursionError), place.open("rb") as kept:
-        return len(json.loads(kept.readline(_MOST))[2])
-    return 0
+        return [device for _, _, device in json.loads(kept.readline(_MOST))[2]]
+    return []
 
 
 def _text(config: Config) -> str:
@@ -82,7 +119,11 @@ def _text(config: Config) -> str:
     rest = b"".join(one.data for one in config.files) + tables.encode()
     if len(rest) > _MOST // 2:
         raise ValueError("too large")
-    head = [__version__, crc32(rest), [[os.path.abspath(one.path), len(one.data)] for one in config.files]]
+    head = [
+        __version__,
+        crc32(rest),
+        [[os.path.abspath(one.path), len(one.data), _device(one.path)] for one in config.files],
+    ]
     return f"{json.dumps(head)}\n{rest.decode()}"
 
 
@@ -94,7 +135,7 @@ def _read(place: Path) -> dict[str, tuple[bytes, Tables]]:
     if len(data) > _MOST or version != __version__ or crc32(data[end:]) != checksum:
         return {}
     texts = []
-    for path, size in kept:
+    for path, size, _ in kept:
         texts.append((path, data[end : end + size]))
         end += size
     return {path: (text, tables) for (path, text), tables in zip(texts, json.loads(data[end:]), strict=True)}

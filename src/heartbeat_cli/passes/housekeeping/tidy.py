@@ -48,8 +48,9 @@ def _tidied(db: Database, config: Config, now: float, prune_at: float, due: bool
 
 
 def _sweep(config: Config, now: float) -> None:
-    """What passes that were killed left half-written, wherever a pass writes."""
-    from heartbeat_cli.config import places
+    """What passes that were killed left half-written, wherever a pass writes, and what was prepared of configurations
+    that are there no more."""
+    from heartbeat_cli.config import places, prepared
     from heartbeat_cli.system.files import sweep
 
     folders = [
@@ -64,6 +65,7 @@ def _sweep(config: Config, now: float) -> None:
     if config.dashboard.badges is not None:
         folders.append(Path(config.dashboard.badges).expanduser())
     sweep(folders, now, time.monotonic() + _SECONDS)
+    prepared.forget_others(config)
 
 
 def _last(db: Database, observer: str) -> tuple[int | None, float]:
