@@ -43,7 +43,9 @@ def _open(alert: Alert, voice: Voice) -> str:
             )
         )
     lines += [Text("Still not checked: {names}.", names=unseen)] if unseen else []
-    if not faults:
+    if found.get("apart") is True:
+        lines.append(Text("What other hosts see is not known while the store is away."))
+    elif not faults:
         lines.append(_nothing(alert, bool(hosts or unseen)))
     return voice.said(reduce(lambda first, then: Text("{first} {then}", first=first, then=then), lines), 600)
 
@@ -61,6 +63,8 @@ def _closing(alert: Alert, voice: Voice) -> str:
     """That nothing has to be done now, and, where nothing else is left in fault, what is worth a look by day."""
     found = alert.details.get("open")
     if alert.type != "recovered" or not isinstance(found, Mapping) or as_list(alert.details.get("held")):
+        return ""
+    if found.get("apart") is True:
         return ""
     if any(_count(found.get(key)) for key in ("faults", "hosts", "unseen")):
         name = voice.clean(str(alert.details.get("name") or alert.component), 60)

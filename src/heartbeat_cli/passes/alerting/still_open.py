@@ -4,9 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.component import watched_by
 from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.store.history import gaps
-from heartbeat_cli.store.quorum import peer_liveness
+from heartbeat_cli.store.quorum import peer_liveness, peers
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import states
 
@@ -21,25 +22,29 @@ def of(
     """`open`: the faults, the silent hosts and the components that cannot be checked, `without` these names. Each is a
     list: how many there are, then the first ones with their beginnings (epoch seconds), of faults with who has
     acknowledged them. `known` are the states as they stand now (None: those of the store). A fault that a parent's
-    fault explains is not counted."""
+    fault explains is not counted. While the store of several hosts is away these are what this host checks, and
+    `apart` is there: what the others see is not known."""
+    watches = gaps.watches(db)
+    apart = len({*watches, config.observer}) > 1 and peers.is_spool(db)
+    own = {id_ for id_, one in config.components.items() if watched_by(one, config.observer)} if apart else set()
     known = states.needed(db, config.observer) if known is None else known
     faults = [
         [_name(config, id_), (one.relapses or (one,))[-1].started, one.acked_by or ""]
         for id_, one in states.open_incidents(db).items()
-        if one.held_by is None and id_ not in without
+        if one.held_by is None and id_ not in without and (not apart or id_ in own)
     ]
-    watches = gaps.watches(db)
     silent = [
         [host, since]
-        for host, since in peer_liveness.silent(db, config.observer, watches, now).items()
+        for host, since in ({} if apart else peer_liveness.silent(db, config.observer, watches, now)).items()
         if watches[host].regular and host != config.observer and host not in without
     ]
     unseen = [
         [_name(config, id_), one.unknown_since]
         for id_, one in known.items()
-        if one.unobserved and id_ in config.components and id_ not in without
+        if one.unobserved and id_ in config.components and id_ not in without and (not apart or id_ in own)
     ]
-    return {"open": {"faults": _first(faults), "hosts": _first(silent), "unseen": _first(unseen)}}
+    found = {"faults": _first(faults), "hosts": _first(silent), "unseen": _first(unseen)}
+    return {"open": {**found, "apart": True} if apart else found}
 
 
 def added(db: Database, config: Config, alert: Alert, now: float) -> Alert:
