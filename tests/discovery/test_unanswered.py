@@ -86,12 +86,27 @@ def loaded(known: Mapping[str, list[str]], **block: Any) -> Config:
     return load.load(tables, "f", Path("/"), (), lambda folder, groups: Found(known))
 
 
+def test_two_managers_that_do_not_answer_are_two_causes(tmp_path: Path) -> None:
+    """The second one is named by a message of its own, and does not join the first one's."""
+    blocks = "".join(
+        f'[components.{name}]\nkind = "docker"\nhost = "unix://{tmp_path}/{name}.sock"\nmatch = {{ name = "*" }}\n'
+        "interval = 0.01\n"
+        for name in ("one", "two")
+    )
+    channel = f'[channels.log]\nkind = "file"\npath = "{tmp_path}/log"\n'
+    head = '[heartbeat]\nstate_dir = "state"\nunobserved_after = 1\n'
+    (tmp_path / "heartbeat.toml").write_text(head + blocks + channel)
+    assert heartbeat(tmp_path, "run").code == 0
+    text = (tmp_path / "log").read_text()
+    assert all(f"nothing of it is watched (unix://{tmp_path}/{name}.sock)" in text for name in ("one", "two"))
+
+
 def test_one_component_stands_for_such_a_block() -> None:
     keys = {"interval": 7, "severity": "low", "channels": ["log"], "depends_on": ["db"], "recovery": "on"}
     one = loaded({}, **keys, name="Web {name}", user=True, restart_limit=3).components["web"]
     assert (one.kind, one.name, one.common.interval, one.severity) == ("service", "web", 7, "low")
     assert (one.common.channels, one.common.depends_on, one.plan.ladder) == (("log",), ("db",), ())
-    assert one.broken == "systemd did not say what there is, so nothing of it is watched"
+    assert one.broken == "systemd did not say what there is, so nothing of it is watched (systemctl --user)"
     assert [*loaded({}, depends_on=["{name}-db"]).components] == ["db", "web"]
     assert [*loaded({"web": []}).components] == ["db"]
     assert [*loaded({"web": ["web-a.service"]}).components] == ["db", "web/web-a.service"]

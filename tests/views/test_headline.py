@@ -157,3 +157,8 @@ def test_what_several_hosts_reach_is_on_none_of_them_and_what_each_has_is_where_
 def test_an_end_that_comes_with_an_answer_says_the_end_alone() -> None:
     both = [alert("acknowledged", "db"), *ends("db")]
     assert subject(*both) == "[agents-1] Resolved: db (was down)"
+
+
+@pytest.mark.parametrize("votes", [5, True, "host", {"a": 1}, None, [5, "x", ["a"]]])
+def test_votes_of_another_host_may_be_anything(votes: Any) -> None:
+    assert subject(alert("agent_down", "Main", votes=votes)) == "[agents-1] Main is down"

@@ -26,6 +26,7 @@ from heartbeat_cli.config.each import NAME, put
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
+from heartbeat_cli.redact import redact
 from heartbeat_cli.system import trusted
 
 FILE = "found.json"
@@ -166,10 +167,13 @@ def stand_in(group: Group, taken: Mapping[str, Any], host: str) -> dict[str, Any
     return fleets.stand_in(group.id, group.table, taken)
 
 
-def why_unknown(kind: str) -> str:
-    """What is said of a block of which nothing is known."""
-    who = "Docker" if kind == "docker" else "systemd"
-    return Text("{who} did not say what there is, so nothing of it is watched", who=who)
+def why_unknown(group: Group) -> str:
+    """What is said of a block of which nothing is known. It names the manager: that two of them are away is no one
+    cause."""
+    who, asked = "Docker" if group.kind == "docker" else "systemd", redact(manager(group))
+    if not asked:
+        return Text("{who} did not say what there is, so nothing of it is watched", who=who)
+    return Text("{who} did not say what there is, so nothing of it is watched ({manager})", who=who, manager=asked)
 
 
 def id_of(group: str, name: str) -> str:

@@ -185,7 +185,7 @@ def _made(tables: Mapping[str, Any], heartbeat: Heartbeat | None, find: "Finder 
         more = groups.stand_in(group, {**full, **made}, heartbeat.observer or os.uname().nodename)
         full |= more
         made |= dict.fromkeys(more, group.id)
-        lost = {**lost, **dict.fromkeys(more, groups.why_unknown(group.kind))}
+        lost = {**lost, **dict.fromkeys(more, groups.why_unknown(group))}
     elsewhere = frozenset(groups.id_of(block, name) for block, names in there.elsewhere.items() for name in names)
     unseen = partly | {group.id for group in unknown}
     return Made(full, made, matching, there.fresh, elsewhere, fleets, there.left_out, rows, lost, unseen)

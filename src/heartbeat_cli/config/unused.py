@@ -56,7 +56,7 @@ def unwatched(config: Config) -> Iterator[Unused]:
     for one in _idle(config):
         if one.id not in config.fresh:
             advice = Text("see that it runs and that this user may ask it")
-            yield f"components.{one.id}.match", why_unknown(one.kind), advice
+            yield f"components.{one.id}.match", why_unknown(one), advice
 
 
 def _crowded(config: Config) -> Iterator[Unused]:

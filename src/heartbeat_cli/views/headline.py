@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from heartbeat_cli.domain.alerting.alert import HANDOFFS, Alert, family
 from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.record import Record
+from heartbeat_cli.views.fact_lines import as_list
 from heartbeat_cli.views.titles import FAULTS, TITLES
 from heartbeat_cli.views.voice import Voice
 
@@ -32,7 +33,7 @@ def places(alert: Alert) -> list[str]:
     details = alert.details
     if details.get("kind") == "observer":
         return [alert.component]
-    votes = [one for one in details.get("votes") or () if isinstance(one, list | tuple) and len(one) >= 3]
+    votes = [one for one in as_list(details.get("votes")) if isinstance(one, list | tuple) and len(one) >= 3]
     if votes or details.get("shared") is True:
         own = details.get("local") is True
         return [str(host) for host, status, *_ in votes if status in FAILURES] if own else []

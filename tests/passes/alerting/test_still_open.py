@@ -1,6 +1,5 @@
 """What the message of an end says of the rest, while the store is there and while it is away."""
 
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 

@@ -95,7 +95,8 @@ def begin(scene: Scene, observations: Observations, in_force: Callable[[], Itera
                 continue
             if component.kind not in names:
                 names[component.kind] = _names(scene.config, component.kind)
-            cause = _cause(scene.config.observer, component, seen, names[component.kind])
+            stands = scene.config.blocks.get(component.id) in scene.config.unread
+            cause = _cause(scene.config.observer, component, seen, None if stands else names[component.kind])
             groups.setdefault(cause, []).append((component, seen))
     for cause, members in groups.items():
         joined = _ongoing(scene, cause)
@@ -115,10 +116,11 @@ def _names(config: Config, kind: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(found, key=len, reverse=True)))})(?!\w)")
 
 
-def _cause(observer: str, component: Component, seen: Observation, names: re.Pattern[str]) -> str:
+def _cause(observer: str, component: Component, seen: Observation, names: re.Pattern[str] | None) -> str:
     """What components that share a cause have alike: this host, the kind, and the reason without anybody's name (each
-    of them is left out of all reasons: one may be a common word)."""
-    reason = _SPANS.sub("#", names.sub("*", seen.error or ""))
+    of them is left out of all reasons: one may be a common word). What stands for a block (None) has the reason of
+    that, which names who was asked, or the file."""
+    reason = _SPANS.sub("#", names.sub("*", seen.error or "") if names is not None else seen.error or "")
     return f"{component.kind}_unobserved-{crc32(f'{observer} {reason}'.encode()):08x}"
 
 
