@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from heartbeat_cli import plugins
 from heartbeat_cli.domain.alerting.alert import Alert, family, is_about_fault
 from heartbeat_cli.domain.checking.result import FAILURES, SUCCESSES
 from heartbeat_cli.domain.kinds import main_cause
@@ -16,6 +17,7 @@ from heartbeat_cli.views.sides import SIDES
 from heartbeat_cli.views.voice import Voice
 
 Names = dict[str, str]
+Lines = dict[str, Any]
 
 _ANSWER = re.compile(r"(?:\S+: )?HTTP (\d{3})\b")
 _PASSED_ON = ("502", "504")  # what a proxy answers for something behind it
@@ -23,9 +25,11 @@ _REFUSED = re.compile(r"connection refused|refused by|nobody listens")
 _HOST = re.compile(r"https?://(?:[^/@\s]*@)?(\[[^\]\s]+\]|[^/:\s]+)")
 
 
-def of_alert(alert: Alert, voice: Voice) -> dict[str, str]:
-    """`whose`: a finished line; "" where the alert is about no fault of a component."""
-    return {"whose": _line(alert, voice) if is_about_fault(alert) else ""}
+def of_alert(alert: Alert, voice: Voice) -> Lines:
+    """`whose`: a finished line; "" where the alert is about no fault of a component. `own_words`: whether a plug-in
+    describes this kind of fault itself."""
+    own = plugins.own_words(str(alert.details.get("kind", "")))[0]
+    return {"whose": _line(alert, voice) if is_about_fault(alert) else "", "own_words": bool(own)}
 
 
 def _line(alert: Alert, voice: Voice) -> str:

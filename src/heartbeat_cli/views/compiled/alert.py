@@ -2,7 +2,7 @@
 
 from heartbeat_cli.views.compiled.parts import Values, Write, part, shown
 
-SOURCES = {"alert.j2": 2348335512}
+SOURCES = {"alert.j2": 4136767723}
 
 
 def head_part1(v: Values, w: Write) -> None:
@@ -59,7 +59,7 @@ def seen_part1(v: Values, w: Write) -> None:
 
 def seen_part2(v: Values, w: Write) -> None:
     if v["description"] and (
-        (not v["whose"])
+        ((not v["whose"]) or v["own_words"])
         or (v["type"] in ("reminder", "escalated", "recovery_failed", "recovery_denied", "recovery_braked"))
     ):
         w(shown(v["description"]) + "\n")
