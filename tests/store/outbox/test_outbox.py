@@ -7,10 +7,12 @@ import pytest
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.checking.coverage import Watch
+from heartbeat_cli.domain.incident import Incident
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.outbox import alerts, channels, outbox, sends
 from heartbeat_cli.store.outbox.channels import ConfiguredChannels
 from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state import states as states_of
 from tests.parts.outbox import LEASE, claim, settle, taken
 from tests.parts.stores import elsewhere
 
@@ -115,6 +117,42 @@ def test_apart_from_the_store_only_the_own_is_sent(store: Database) -> None:
         alerts.add(store, alert(f"of {name}"), ["tg"], NOW)
     store.observer, store.is_apart = "beta", True
     assert sorted(taken(store, NOW + 9_999, "tg", owner="beta/1")) == ["of /tg", "of beta/tg"]
+
+
+def test_apart_from_the_store_the_own_does_not_wait_behind_what_another_host_raised(store: Database) -> None:
+    """Whether that host has sent it is not known there, and it may be dead: the own would wait as long as the outage.
+    What is this host's goes in order all the same."""
+    for number, name in enumerate(("alpha", "beta", "beta", "alpha"), 1):
+        store.observer = name
+        alerts.add(store, alert(f"{number} of {name}", NOW + number, "main@1"), ["tg"], NOW)
+    store.observer = "beta"
+    assert taken(store, NOW + 5, "tg", owner="beta/1") == [], "the store has it in order, for all hosts"
+    store.is_apart = True
+    first = outbox.claim(store, "beta/1", NOW + 5, LEASE, "tg")
+    assert first and [one.id for one in first.notifications] == ["2 of beta/tg"]
+    settle(store, first, "no route", NOW + 5, retry_after=500)
+    assert taken(store, NOW + 6, "tg", owner="beta/1") == [], "behind its own first one"
+    again = outbox.claim(store, "beta/1", NOW + 505, LEASE, "tg")
+    assert again and again.id == first.id
+    settle(store, again, None, NOW + 505)
+    assert taken(store, NOW + 505, "tg", owner="beta/1") == ["3 of beta/tg"]
+    assert taken(store, NOW + 506, "tg", owner="beta/1") == []
+    store.is_apart, store.observer = False, "alpha"
+    assert taken(store, NOW + 9_999, "tg", owner="alpha/1") == ["1 of alpha/tg"], "it is still alpha's to send"
+
+
+def test_apart_from_the_store_the_end_is_not_claimed_with_what_another_host_raised(store: Database) -> None:
+    """A remark on that row would go into the store with the spool, over what has become of it there."""
+    opened = Incident("main@1", "main", "agent", "high", "down", NOW, NOW, ended=NOW + 9)
+    states_of.save_incident(store, opened)
+    for name, kind in (("alpha", "agent_down"), ("beta", "agent_reminder"), ("beta", "recovered")):
+        store.observer = name
+        alerts.add(store, alert(kind, NOW + len(kind), "main@1", kind), ["tg"], NOW)
+    store.run("UPDATE heartbeat_outbox SET last_error = 'no route'")
+    store.observer, store.is_apart = "beta", True
+    parcel = outbox.claim(store, "beta/1", NOW + 99, LEASE, "tg")
+    assert parcel and [one.alert.id for one in parcel.notifications] == ["recovered", "agent_reminder"]
+    assert store.rows("SELECT remark FROM heartbeat_outbox WHERE id = 'agent_down/tg'") == [(None,)]
 
 
 def test_a_time_of_no_clock_keeps_nobody_waiting(store: Database) -> None:

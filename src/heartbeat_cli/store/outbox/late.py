@@ -2,7 +2,7 @@
 notified of them (they waited for the end of quiet hours, or for a channel that took nothing), and those that recovery
 has handed off to a person before it was notified of their beginning."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from heartbeat_cli.domain.alerting.alert import ENDS, HANDOFFS, family
 from heartbeat_cli.domain.record import Record
@@ -18,20 +18,30 @@ class Rest(Record):
     last_error: str = ""
 
 
-def rest(db: Database, channel: str, taken: Sequence[str], now: float, most: int) -> Rest:
+def rest(
+    db: Database,
+    channel: str,
+    taken: Sequence[str],
+    now: float,
+    most: int,
+    among: tuple[str, Mapping[str, str | float]] = ("TRUE", {}),
+) -> Rest:
     """What belongs into a message with the notifications `taken`: of each of their incidents that has ended meanwhile,
-    reopened or not, the rest; of each other whose beginning is taken, its handoffs; at most `most` notifications. Claim
-    them in the same transaction."""
-    marks = ", ".join("?" for _ in taken)
+    reopened or not, the rest; of each other whose beginning is taken, its handoffs; at most `most` notifications. Only
+    rows of the outbox (`o`) that fit the condition `among` count; it comes with its values. Claim them in the same
+    transaction."""
+    condition, values = among
+    wanted = {f"taken_{number}": id_ for number, id_ in enumerate(taken)}
     rows = db.rows(
         "SELECT a.incident, o.id, a.alert_id, a.alert_type, o.last_error,"
-        " o.batch IS NULL AND o.lease_until IS NULL AND o.next_try <= to_timestamp(?)"
+        " o.batch IS NULL AND o.lease_until IS NULL AND o.next_try <= to_timestamp(:now)"
         " FROM heartbeat_outbox o JOIN heartbeat_alert_rows a ON a.alert_id = o.alert_id"
-        " WHERE o.state = 'waiting' AND o.channel = ? AND a.incident IN (SELECT b.incident FROM heartbeat_outbox p"
-        f" JOIN heartbeat_alert_rows b ON b.alert_id = p.alert_id WHERE p.id IN ({marks}))"
+        f" WHERE o.state = 'waiting' AND o.channel = :channel AND {condition} AND a.incident IN (SELECT b.incident"
+        " FROM heartbeat_outbox p JOIN heartbeat_alert_rows b ON b.alert_id = p.alert_id"
+        f" WHERE p.id IN ({', '.join(f':{name}' for name in wanted)}))"
         " AND EXISTS (SELECT 1 FROM heartbeat_incidents i WHERE i.id = a.incident)"  # not what is about a host
         f" ORDER BY a.alert_time, o.created, o.id {'FOR UPDATE OF o' if db.dialect == 'postgres' else ''}",
-        (now, channel, *taken),
+        {**values, **wanted, "now": now, "channel": channel},
     )
     return _chosen(rows, set(taken), most)
 

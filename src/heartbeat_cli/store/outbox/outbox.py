@@ -50,7 +50,8 @@ class Ready(Record):
 
 
 # Whose turn it is. `lease_by` names the host that has enqueued a row, or tried it last: the row is that host's for a
-# while. It would send it without the store, too, and nobody could tell whether another one has.
+# while. It would send it without the store, too, and nobody could tell whether another one has: there the rows of other
+# hosts are left out (`_of_here`), also as those that something of the same incident would have to wait for.
 _OWN_TURN = (
     "(o.lease_by IS NULL OR (substr(o.lease_by, 1, :own_length) = :own"
     " AND substr(o.lease_by, :own_length + 1) NOT LIKE :deeper)"  # of `alpha`, not of a host called `alpha/beta`
@@ -79,6 +80,13 @@ _WAITING = (
     " rank() OVER (PARTITION BY o.channel, a.incident, o.batch ORDER BY a.alert_time) AS within"
     " FROM heartbeat_outbox o JOIN heartbeat_alert_rows a ON a.alert_id = o.alert_id WHERE o.state = 'waiting'"
 )
+
+
+def _of_here(db: Database) -> str:
+    """The condition for the rows that this process knows the state of."""
+    return _OWN_TURN if db.is_apart else "TRUE"
+
+
 # A channel gets the alerts of an incident in order: the end waits for the beginning, unless one message has both.
 _IN_ORDER = "(w.incident IS NULL OR w.place = CASE WHEN w.batch IS NULL THEN 1 ELSE w.within END)"
 _ORDER = "w.batch IS NULL, w.batch, w.alert_time, w.created, w.id"
@@ -95,7 +103,7 @@ def ready(db: Database, now: float, lease: float, channels: Iterable[str]) -> di
     rows = db.rows(
         f"SELECT r.id, r.channel, r.batch, r.alert_id, r.kind, r.followed, r.failed FROM (SELECT w.*,"
         f" row_number() OVER (PARTITION BY w.channel ORDER BY {_ORDER}) AS number"
-        f" FROM ({_WAITING} AND o.channel IN ({_named(wanted)})) w WHERE w.due AND {_IN_ORDER}) r"
+        f" FROM ({_WAITING} AND {_of_here(db)} AND o.channel IN ({_named(wanted)})) w WHERE w.due AND {_IN_ORDER}) r"
         " WHERE r.number <= :most ORDER BY r.channel, r.number",
         {**_due_values(db, now, lease), **wanted, "most": MAX_BATCH},
     )
@@ -131,7 +139,8 @@ def claim_rows(
     ids = {one.id: one.alert_id for one in rows}
     with db.transaction():
         if whole and batch is None and (followed := [one.id for one in rows if one.followed]):
-            rest = late.rest(db, channel, followed, now, MAX_BATCH - len(rows))
+            known_here = _of_here(db), _own_turn_values(db, now, lease)
+            rest = late.rest(db, channel, followed, now, MAX_BATCH - len(rows), known_here)
             ids |= dict(rest.notifications)
             if rest.last_error:
                 late.remark(db, channel, [id_ for id_, _ in rest.notifications], rest.last_error)
