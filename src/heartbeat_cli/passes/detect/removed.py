@@ -68,20 +68,31 @@ def _is_ours(db: Database, config: Config, incident: Incident, outage: Degraded)
 
 
 def _over(db: Database, config: Config, watches: Mapping[str, Watch], id_: str, now: float, gone: bool) -> str | None:
-    """Why it is checked no more, if so; `gone`: it is known that there is no such thing on this host. Another host's
-    time runs while that makes its passes: one that is silent may come back to it. How seldom it checks what we do not
-    have is not known."""
+    """Why it is checked no more, if so; `gone`: it is known that there is no such thing on this host. It is another
+    host's as long as that watches, however seldom it checks. A host that has lost it for `_PATIENCE` deletes its own
+    check while it leaves it to others, so that the last one that loses it finds none, and closes it."""
     component = config.components.get(id_)
-    if component is not None and any(watched_by(component, host) for host in (*watches, config.observer)):
+    if component is not None and watched_by(component, config.observer):
         return None
     if component is None and not gone and config.may_still_have(id_):
         return None
+    checked = dict(last_checks.checked_by(db, id_))
+    own = checked.pop(config.observer, None)
     patience = _PATIENCE if component is None else max(_PATIENCE, peers.reaches(component))
-    for observer, at in last_checks.checked_by(db, id_):
-        theirs = observer != config.observer
-        if gone and not theirs:  # Docker or systemd has just said that there is no such thing
-            continue
-        came = watches[observer].started if theirs and observer in watches else now
-        if came - at <= (LONGEST if theirs and component is None else patience):
-            return None
+    if own is not None and not gone and now - own <= patience:  # if gone, Docker or systemd has just said so
+        return None
+    left = component is not None and any(watched_by(component, host) for host in watches)
+    if left or any(_holds(watches.get(host), at, now) for host, at in checked.items()):
+        if own is not None:
+            last_checks.delete(db, config.observer, id_)
+        return None
     return _GONE if gone else _REMOVED if component is None else _NOBODYS
+
+
+def _holds(watch: Watch | None, at: float, now: float) -> bool:
+    """Whether what another host checked at that time is left to it. One that is silent may come back to it; people were
+    notified of the silence, and `observers --forget` ends it. Of one that has never made passes regularly, or that was
+    forgotten, nobody is notified: its time runs."""
+    if watch is not None and watch.regular:
+        return True
+    return now - max(at, watch.started if watch is not None else at) <= LONGEST

@@ -27,6 +27,7 @@ from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import peer_liveness, peers
 from heartbeat_cli.store.quorum.peer_liveness import LastSeen
 from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state import states
 from heartbeat_cli.store.state.silences import Silence
 from heartbeat_cli.views import wording
 
@@ -144,12 +145,13 @@ def _only_its_own(
     db: Database, config: Config, host: str, watches: Mapping[str, Watch], gone: Collection[str]
 ) -> list[str]:
     """What nobody checks any more, now that this host does not: what it checked until then, and no other does. Each
-    is measured by its own last pass, whatever its clock says."""
-    found = []
+    is measured by its own last pass, whatever its clock says. An open fault is left to the hosts that checked it,
+    however seldom they did."""
+    found, told = [], states.known_to_people(db)
     for id_, votes in peers.newest_votes(db).items():
         one = config.components.get(id_)
         # How often it is checked only its hosts know: what is not in our configuration may be wanted seldom.
-        mine, others = (peers.reaches(one),) * 2 if one else (LONGEST, REACH)
+        mine, others = (peers.reaches(one),) * 2 if one else (math.inf,) * 2 if id_ in told else (LONGEST, REACH)
         last = {vote.observer: vote.at - watches[vote.observer].started for vote in votes if vote.observer in watches}
         lives = any(ago >= -others for name, ago in last.items() if name not in gone)
         if last.get(host, -math.inf) >= -mine and not lives:

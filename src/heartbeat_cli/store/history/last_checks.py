@@ -84,3 +84,8 @@ def checked_by(db: Database, component: str) -> list[tuple[str, float]]:
         (row[0], row[1])
         for row in db.rows("SELECT observer, at FROM heartbeat_looks WHERE component = ?", (component,))
     ]
+
+
+def delete(db: Database, observer: str, component: str) -> None:
+    """Delete an observer's last check of a component, which it checks no more."""
+    db.run("DELETE FROM heartbeat_looks WHERE observer = ? AND component = ?", (observer, component))

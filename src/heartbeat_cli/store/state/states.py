@@ -42,6 +42,15 @@ def needed(db: Database, observer: str, besides: Iterable[str] = ()) -> dict[str
     return found | of(db, [id_ for id_ in besides if id_ not in found])
 
 
+def known_to_people(db: Database) -> set[str]:
+    """The components with an open incident, and those that people were notified of as unobserved."""
+    rows = db.rows(
+        "SELECT component FROM heartbeat_incidents WHERE ended IS NULL"
+        " UNION SELECT component FROM heartbeat_state WHERE unobserved_alert IS NOT NULL"
+    )
+    return {row[0] for row in rows}
+
+
 def of(db: Database, components: Sequence[str]) -> dict[str, State]:
     """The states of these components; one that was never checked has none."""
     found: dict[str, State] = {}
