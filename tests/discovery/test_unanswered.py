@@ -5,9 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from heartbeat_cli.config import load
+import pytest
+
+from heartbeat_cli.config import load, status_page
 from heartbeat_cli.config.groups import Found
+from heartbeat_cli.config.sections import StatusPage
 from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.blocks import Block
 from tests.parts.http import Answer, healthy_server
 from tests.parts.verb import heartbeat
 
@@ -131,5 +135,58 @@ def test_a_channel_of_a_whole_block_hears_that_nothing_of_it_is_known(tmp_path: 
             file.write(f'[channels.{name}]\nkind = "file"\npath = "{tmp_path}/{name}"\ncomponents = ["{of}"]\n')
     for _ in range(3):
         assert heartbeat(tmp_path, "run").code == 0
-    assert "boxes" in (tmp_path / "all-boxes").read_text()
-    assert not (tmp_path / "one-box").exists() and not (tmp_path / "others").exists()
+    for name in ("all-boxes", "one-box"):
+        assert "boxes" in (tmp_path / name).read_text(), name
+    assert not (tmp_path / "others").exists()
+
+
+ENGINES = """
+[heartbeat]
+state_dir = "state"
+unobserved_after = 1
+[components."boxes-{{h}}"]
+kind = "docker"
+each = {{ h = ["one", "two"] }}
+host = "tcp://{one}"
+match = {{ name = "{{h}}*" }}
+interval = 0.01
+[components.boxes-two_2]
+kind = "command"
+command = ["true"]
+[channels.two]
+kind = "file"
+path = "{folder}/two"
+components = ["{names}"]
+[status_page]
+file = "www/status.html"
+components = ["boxes-*/*"]
+[dashboard]
+interval = 0.01
+"""
+
+
+@pytest.mark.parametrize("names", ["boxes-two/*", "boxes-two/web", "boxes-*/w*", "*web"])
+def test_a_block_that_does_not_answer_is_not_left_out_beside_one_that_does(tmp_path: Path, names: str) -> None:
+    """The names of the one block fit what was found of the other; the unanswered one is made of `each`, too."""
+    (tmp_path / "www").mkdir()
+    box = {"Id": "1" * 64, "Names": ["/one-web"], "State": "exited", "Labels": {}, "Created": 1, "Status": "Exited (0)"}
+    (tmp_path / "heartbeat.toml").write_text(ENGINES.format(one="127.0.0.1:9", folder=tmp_path, names=names))
+    with healthy_server(Answer(200, json.dumps([box]).encode())) as engine:
+        text = ENGINES.format(one=engine.url.removeprefix("http://"), folder=tmp_path, names=names)
+        (tmp_path / "heartbeat.toml").write_text(text)
+        assert heartbeat(tmp_path, "run").code == 0
+        known = [*load.read(tmp_path / "heartbeat.toml").components]
+    assert known == ["boxes-two_2", "boxes-one/one-web"], "of `two` it is known that there is none"
+    found = json.loads(next(tmp_path.glob("state/**/found.json")).read_text())
+    found.pop("boxes-two")
+    next(tmp_path.glob("state/**/found.json")).write_text(json.dumps(found))
+    config = load.read(tmp_path / "heartbeat.toml")
+    assert config.components["boxes-two"].stands_for == Block("boxes-two", True)
+    assert [*status_page.shown(config)] == ["boxes-one/one-web", "boxes-two"]
+    assert status_page.shown(config._replace(status_page=StatusPage())).keys() == {"boxes-two_2"}
+    for name in ("boxes-two/*", "boxes-two/web"):
+        ended = heartbeat(tmp_path, "status", "--component", name, "--format", "nagios")
+        assert (ended.code, ended.out[:18]) == (3, "HEARTBEAT UNKNOWN "), name
+    assert heartbeat(tmp_path, "status", "--component", "boxes-three/web").code == 2
+    heartbeat(tmp_path, "run")
+    assert "boxes-two" in (tmp_path / "two").read_text()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from heartbeat_cli.domain.component import Common, Component, ancestors, goes_by, matching, topological
+from heartbeat_cli.domain.blocks import Block
+from heartbeat_cli.domain.component import Common, Component, ancestors, goes_by, matching, may_go_by, topological
 from heartbeat_cli.domain.strategy import STRATEGIES
 
 
@@ -62,6 +63,16 @@ def test_its_own_word_wins_over_the_strategy() -> None:
 
 
 def test_all_of_a_block_is_meant_for_what_stands_for_it_and_for_no_other() -> None:
-    whole = Component("db", "database", None)
-    assert goes_by(whole._replace(broken="Docker did not say what there is"), "db/*")
-    assert not goes_by(whole, "db/*") and not goes_by(whole._replace(broken="why"), "db/web1")
+    plain = Component("db_2", "docker", None, broken="Docker did not say what there is")
+    whole = plain._replace(stands_for=Block("db", True))
+    assert goes_by(whole, "db/*") and not goes_by(plain, "db/*")
+    assert not goes_by(whole, "db/web1"), "a silence of one does not keep back that nothing of the block is known"
+
+
+def test_what_stands_for_a_block_may_go_by_the_name_of_anything_of_it() -> None:
+    whole = Component("db_2", "docker", None, broken="why", stands_for=Block("db", True))
+    assert may_go_by(whole, "db/web1") and may_go_by(whole, "docker") and not may_go_by(whole, "db2/web1")
+    some = {"db_2": whole, "db/x": Component("db/x", "docker", None)}
+    assert matching(["d*/*"], some) == (["db_2", "db/x"], [])
+    assert matching(["db/web1"], some) == ([], ["db/web1"])
+    assert matching(["db/web1"], some, meant=may_go_by) == (["db_2"], [])

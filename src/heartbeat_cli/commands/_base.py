@@ -276,12 +276,12 @@ class App:
                 mirror.refresh(path, db, self.config.observer, self.now(), head)
         mirror_lock.release()
 
-    def components(self, names: Sequence[str], exact: bool = False) -> list[str]:
-        """The ids that ids, kinds or globs name; `exact`: only ids. Raises UsageError for what names nothing."""
+    def components(self, names: Sequence[str], exact: bool = False, may: bool = False) -> list[str]:
+        """The ids that ids, kinds or globs name (`exact`: ids only; `may`: or may name). UsageError for none."""
         from heartbeat_cli.config.problems import suggestion
-        from heartbeat_cli.domain.component import matching
+        from heartbeat_cli.domain.component import goes_by, matching, may_go_by
 
-        chosen, missed = matching(names, self.config.components, exact)
+        chosen, missed = matching(names, self.config.components, exact, may_go_by if may else goes_by)
         if missed:
             near = {name: suggestion(name, self.config.components) for name in missed}
             lines = (Text("no component {name}{nearest}", name=repr(name), nearest=near[name]) for name in missed)

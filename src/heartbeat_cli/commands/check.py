@@ -43,7 +43,7 @@ def command(app: App, names: tuple[str, ...], everything: bool, form: str, dry_r
     app.discovers = True
     for key, text, advice in unused.blocks(app.config):
         app.remark(Text("heartbeat: {key}: {text}; {advice}", key=key, text=text, advice=advice))
-    wanted = app.watched() if everything else app.components(names) if names else None
+    wanted = app.watched() if everything else app.components(names, may=True) if names else None
     with app.store_to_write() as db:
         seen = check.check(db, app.config, app.now(), wanted, dry_run=dry_run)
         known = states.states(db)

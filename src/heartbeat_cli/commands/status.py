@@ -38,7 +38,7 @@ def command(app: App, names: tuple[str, ...], watch: bool, every: float, form: s
     """
     if watch and form != "table":
         raise UsageError(Text("--watch shows tables; take --format {form} without it", form=form))
-    wanted = app.components(names) if names else list(app.config.components)
+    wanted = app.components(names, may=True) if names else list(app.config.components)
     if watch:
         from heartbeat_cli.commands import _watch
 

@@ -108,7 +108,8 @@ def build_components(
     made: Made, recovery: Recovery, channels: Collection[str], problems: Problems
 ) -> dict[str, Component]:
     """The components; one that cannot be built is there as far as it goes."""
-    found_ids = {id_ for id_, block in made.blocks.items() if any(one.id == block for one in made.groups)}
+    groups = {one.id for one in made.groups}  # there is a table of such an id only where it stands for the block
+    found_ids = {id_ for id_, block in made.blocks.items() if block in groups or id_ in groups}
     found: dict[str, Component] = {}
     seen: dict[str, Common] = {}
     for id_, where, table in id_tables(made.tables, "components", problems, found_ids):
@@ -139,7 +140,8 @@ def _lost(
     module = kind_module("monitors", table, where, problems)
     severity: Severity = getattr(module, "SEVERITY", "high")
     common = _common(where, table, seen, problems)
-    return Component(id_, table["kind"] if module else "", None, common, default_severity=severity, broken=why)
+    kind, stands_for = table["kind"] if module else "", getattr(table, "stands_for", None)
+    return Component(id_, kind, None, common, default_severity=severity, broken=why, stands_for=stands_for)
 
 
 def _usable_part(one: Component, where: str, wrong: Sequence[str]) -> Component:

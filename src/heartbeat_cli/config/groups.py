@@ -18,7 +18,6 @@ import re
 from binascii import crc32
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +153,7 @@ def sample(group: Group) -> dict[str, Any]:
     return next(iter(tables_of(group, [name]).values()))
 
 
-def stand_in(group: Group, taken: Mapping[str, Any], host: str) -> dict[str, Any]:
+def stand_in(group: Group, taken: Collection[str], host: str) -> Mapping[str, Any]:
     """The table of the one component that stands for a block of which nothing is known, by its id; nothing where this
     `host` does not watch the block. Keys that depend on what is found are left out."""
     from heartbeat_cli.config import fleets
@@ -164,7 +163,7 @@ def stand_in(group: Group, taken: Mapping[str, Any], host: str) -> dict[str, Any
     is_plain = isinstance(observer, str) and "{" not in observer and not observer.startswith(("env:", "file:"))
     if is_plain and not goes_to(observer, host):
         return {}
-    return fleets.stand_in(group.id, group.table, taken)
+    return fleets.stand_in(group.id, {**group.table, "match": group.match}, taken)
 
 
 def why_unknown(group: Group) -> str:
@@ -192,8 +191,9 @@ def group_of(id_: str, groups: Sequence[Group]) -> str | None:
 def may_stand_for(name: str, groups: Sequence[Group]) -> bool:
     """Whether a name that channels, windows or commands give, an id, a kind or a glob, may be of what is found, though
     just now there is none."""
-    block = name.partition("/")[0]
-    return any(one.kind == name or ("/" in name and fnmatchcase(one.id, block)) for one in groups)
+    from heartbeat_cli.domain.blocks import Block
+
+    return any(one.kind == name or Block(one.id, True).may_have(name) for one in groups)
 
 
 def manager(group: Group) -> str:

@@ -182,9 +182,10 @@ def _made(tables: Mapping[str, Any], heartbeat: Heartbeat | None, find: "Finder 
         made |= dict.fromkeys(found, group.id)
     unknown = [group for group in matching if group.id not in there.names]
     for group in unknown:
-        more = groups.stand_in(group, {**full, **made}, heartbeat.observer or os.uname().nodename)
+        taken = {*full, *made} - {group.id}
+        more = groups.stand_in(group, taken, heartbeat.observer or os.uname().nodename)
         full |= more
-        made |= dict.fromkeys(more, group.id)
+        made = {**dict.fromkeys(more, group.id), **made}  # that of `each` has made the block itself
         lost = {**lost, **dict.fromkeys(more, groups.why_unknown(group))}
     elsewhere = frozenset(groups.id_of(block, name) for block, names in there.elsewhere.items() for name in names)
     unseen = partly | {group.id for group in unknown}

@@ -1,13 +1,14 @@
 """Checks what types cannot of `[status_page]`, and finds the components that it shows."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from heartbeat_cli.config import maintenance
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.config.sections import StatusPage
-from heartbeat_cli.domain.component import Component, matching
+from heartbeat_cli.domain.blocks import Block
+from heartbeat_cli.domain.component import Component, matching, may_go_by
 
 if TYPE_CHECKING:
     from heartbeat_cli.config.types import Config
@@ -61,8 +62,21 @@ def shown(config: "Config") -> dict[str, Component]:
     `components` names it: nobody has read its name before it would be public."""
     names, every = config.status_page.components, config.components
     if names is None:
-        blocks = {one.id for one in config.groups}
-        return {id_: one for id_, one in every.items() if config.blocks.get(id_) not in blocks}
-    unread = [id_ for id_ in every if config.blocks.get(id_) in config.unread]  # any name may be one of theirs
-    chosen = dict.fromkeys(id_ for name in names for id_ in matching([name], every)[0] or unread)
+        groups = {one.id for one in config.groups}
+        return {id_: one for id_, one in every.items() if groups.isdisjoint((id_, config.blocks.get(id_)))}
+    chosen = dict.fromkeys(id_ for name in names for id_ in _meant(config, name))
     return {id_: every[id_] for id_ in chosen}
+
+
+def _meant(config: "Config", name: str) -> Iterator[str]:
+    """The components that a name means. A block whose file cannot be read may have more than what it held last: where
+    none of that fits, and the name may be one of its own, all of it is shown."""
+    found, _ = matching([name], config.components, meant=may_go_by)
+    yield from found
+    lost: dict[str, list[str]] = {}
+    for id_, one in config.components.items():
+        if one.stands_for is None and (block := config.blocks.get(id_)) in config.unread:
+            lost.setdefault(str(block), []).append(id_)
+    for block, ids in lost.items():
+        if not {*ids} & {*found} and Block(block, False).may_have(name):
+            yield from ids

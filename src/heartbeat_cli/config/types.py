@@ -79,15 +79,9 @@ class Config(Record):
 
         return group_of(component, self.groups) in self.fresh
 
-    def stood_for_a_block(self, component: str) -> bool:
-        """Whether what is not in the configuration is the id of what stood for a block of which it is known now what
-        it stands for."""
-        if component in self.components or not (self.groups or self.fleets):
-            return False
-        from heartbeat_cli.config.fleets import usual_id
-
-        read = {one.id for one in self.groups} | self.fleets.keys()
-        return any(usual_id(block) == component for block in read - self.unread)
+    def knows_block(self, block: str | None) -> bool:
+        """Whether it is known what a block with `match`, or one that is read from a file, stands for."""
+        return block not in self.unread and (block in self.fleets or any(one.id == block for one in self.groups))
 
     @property
     def state_dir(self) -> Path:

@@ -1,13 +1,16 @@
 """A thing that is watched, as configured: its kind's own settings and what every kind has in common."""
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from heartbeat_cli.domain.category import Category, Failure
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.strategy import Strategy
+
+if TYPE_CHECKING:
+    from heartbeat_cli.domain.blocks import Block
 
 Severity = Literal["low", "medium", "high", "severe"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)  # in rising order
@@ -123,7 +126,8 @@ class Plan(Record):
 
 class Component(Record):
     """`settings` is the kind's own frozen settings; `common` what every kind has. `broken` says why it cannot be
-    checked: an `env:` or `file:` reference in its settings leads nowhere, so its checks are `unknown`."""
+    checked: an `env:` or `file:` reference in its settings leads nowhere, so its checks are `unknown`. `stands_for` is
+    the block that it stands for, while nothing of that is known."""
 
     id: str
     kind: str
@@ -132,6 +136,7 @@ class Component(Record):
     plan: Plan = Plan()
     default_severity: Severity = "high"
     broken: str | None = None
+    stands_for: "Block | None" = None
 
     @property
     def name(self) -> str:
@@ -246,23 +251,32 @@ def goes_to(pattern: str, host: str) -> bool:
 
 def goes_by(component: Component, name: str) -> bool:
     """Whether a name that people give (an id, kind or glob) is meant for this component. What stands for a block of
-    which nothing is known has the id of the block, and is meant by all of it: `<block>/*`."""
+    which nothing is known is meant by all of that: `<block>/*`."""
     from fnmatch import fnmatchcase
 
-    if component.broken is not None and name == f"{component.id}/*":
+    if component.stands_for is not None and component.stands_for.is_all_of(name):
         return True
     return name in (component.id, component.kind) or fnmatchcase(component.id, name)
 
 
+def may_go_by(component: Component, name: str) -> bool:
+    """Whether a name may be meant for this component, where leaving it out would hide it: what stands for a block goes
+    by the name of anything that may be of that block, too."""
+    return goes_by(component, name) or (component.stands_for is not None and component.stands_for.may_have(name))
+
+
 def matching(
-    names: Iterable[str], components: Mapping[str, Component], exact: bool = False
+    names: Iterable[str],
+    components: Mapping[str, Component],
+    exact: bool = False,
+    meant: Callable[[Component, str], bool] = goes_by,
 ) -> tuple[list[str], list[str]]:
     """The ids that ids, kinds or globs (`exact`: only ids) select, in config order, and the names that selected
     nothing."""
     chosen: set[str] = set()
     missed = []
     for name in names:
-        hits = {c.id for c in components.values() if c.id == name or (not exact and goes_by(c, name))}
+        hits = {c.id for c in components.values() if c.id == name or (not exact and meant(c, name))}
         chosen |= hits
         if not hits:
             missed.append(name)

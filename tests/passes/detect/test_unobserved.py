@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from heartbeat_cli.config import load
+from heartbeat_cli.config.groups import Found
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.text import Text
@@ -179,12 +181,49 @@ def test_what_stood_for_a_fleet_ends_when_the_file_is_there(scene: Make) -> None
     block = BOXES["c"] | {"each": {"from_file": "fleet.json"}}
     one = scene({"box-{name}": block, "a": BOXES["a"]})
     for _ in range(3):
-        one.saw(**{"a": GOOD, "box-_": UNSEEN})
+        memory = one.check("box-_", dry_run=True).readings["box-_"].memory
+        one.saw(**{"a": GOOD, "box-_": UNSEEN._replace(memory=memory)})
     (one.folder / "fleet.json").write_text("[]")
     known = scene({"box-{name}": block, "a": BOXES["a"]})
     known.now = one.now
     assert known.saw(a=GOOD) == ["box-_ observed_again"] and list(flags(known)) == ["a"]
     assert notified(known)[1:] == [("observed_again", "low", "box-_ can be checked again", ["log"])]
+
+
+def test_what_stands_for_a_block_on_two_hosts_ends_with_the_last_and_is_notified_of_anew(
+    scene: Make, store: Database
+) -> None:
+    """Neither host waits for the check that the other one has left of it."""
+    block = {"kind": "docker", "match": {"name": "web*"}, "interval": 1}
+    hosts = {name: scene(BOXES, heartbeat={"observer": name, "unobserved_after": 2}) for name in ("there", "here")}
+    for one in hosts.values():
+        one.tables["components"] = {"tick": {"kind": "file", "path": "/etc/passwd", "interval": 1}, "boxes": block}
+    now = START
+
+    def turns(known: str, times: int = 3) -> list[str]:
+        """Passes of both; of these hosts the Engine says that it has nothing."""
+        nonlocal now
+        decided = []
+        for _ in range(times):
+            for name, one in hosts.items():
+                there = Found({"boxes": []}, frozenset({"boxes"})) if name in known.split() else Found()
+                one.config = load.load(one.tables, "f", one.folder, find=lambda folder, groups, there=there: there)
+                one.now = now = now + 1
+                one.check()
+                decided += [said for said in one.detect() if said.startswith("boxes")]
+            now += 30
+        return decided
+
+    ended = ["boxes observed_again"]
+    assert "boxes docker_unobserved" in turns("")
+    assert turns("there") == [] and set(flags(hosts["here"])) == {"boxes", "tick"}, "here it is away"
+    assert turns("there here") == ended and list(flags(hosts["here"])) == ["tick"]
+    assert [kind for kind, *_ in notified(hosts["here"])] == ["docker_unobserved", "observed_again"]
+    assert "boxes docker_unobserved" in turns("")
+    assert turns("here there") == ended
+    assert store.rows("SELECT count(*) FROM heartbeat_looks WHERE component = 'boxes'") == [(1,)]
+    assert "boxes docker_unobserved" in turns("here"), "the check that is left keeps nothing back"
+    assert turns("here there") == ended
 
 
 def test_their_own_names_and_timeouts_are_no_cause_of_their_own(scene: Make) -> None:

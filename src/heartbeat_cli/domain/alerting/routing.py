@@ -5,7 +5,7 @@ from datetime import tzinfo
 
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.windows import quiet_hours, quiet_until
-from heartbeat_cli.domain.component import Component, Severity, goes_by, severity_rank
+from heartbeat_cli.domain.component import Component, Severity, may_go_by, severity_rank
 
 _DAY = 86_400.0
 
@@ -16,7 +16,7 @@ def takes(channel: ChannelCommon, severity: Severity, component: Component | Non
         return False
     if component is None or channel.components is None:
         return True
-    return any(goes_by(component, name) for name in channel.components)
+    return any(may_go_by(component, name) for name in channel.components)
 
 
 def audience(channels: Mapping[str, ChannelCommon], severity: Severity, component: Component | None) -> list[str]:

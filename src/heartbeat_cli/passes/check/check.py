@@ -260,6 +260,8 @@ def _context(
     db: Database, config: Config, component: Component, last: Mapping[str, CheckMemory], pace: Strategy, now: float
 ) -> CheckContext:
     memory, note = last[component.id].memory if component.id in last else {}, None
+    if component.stands_for is not None:
+        memory = component.stands_for.memory
     module = plugins.load("monitors", component.kind)
     if vars(module).get("KEEPS_NOTES"):
         note = str(places.note_file(config, component.id))

@@ -5,10 +5,12 @@ nothing would ever end their fault. It is closed, and whoever was notified of it
 from collections.abc import Mapping
 
 from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain import blocks
 from heartbeat_cli.domain.checking.coverage import LONGEST, Degraded, Watch
 from heartbeat_cli.domain.component import watched_by
 from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import enqueue_to, host_alert
 from heartbeat_cli.store.history import gaps, last_checks
@@ -44,17 +46,24 @@ def close(db: Database, config: Config, incidents: Mapping[str, Incident], now: 
     return closed
 
 
-def unobserved(db: Database, config: Config, known: Mapping[str, State], now: float) -> dict[str, str]:
+class Gone(Record):
+    """Why a component is checked no more; `observed`: it stood for a block of which it is known now what that has."""
+
+    reason: str
+    observed: bool
+
+
+def unobserved(db: Database, config: Config, known: Mapping[str, State], now: float) -> dict[str, Gone]:
     """Why components are checked no more that people know to be unobserved, by component. While the store is away
     nothing is known of what other hosts check, so there are none."""
     if peers.is_spool(db):
         return {}
-    watches, found = gaps.watches(db), dict[str, str]()
+    watches, found = gaps.watches(db), dict[str, Gone]()
     for id_, state in known.items():
         if state.unobserved_alert and id_ not in config.components:
-            gone = config.was_removed(id_) or config.stood_for_a_block(id_)
-            if reason := _over(db, config, watches, id_, now, gone):
-                found[id_] = reason
+            observed = config.knows_block(blocks.stood_for(last_checks.memory(db, config.observer, id_)))
+            if reason := _over(db, config, watches, id_, now, observed or config.was_removed(id_)):
+                found[id_] = Gone(reason, observed)
     return found
 
 

@@ -9,13 +9,14 @@ from heartbeat_cli.domain.alerting.alert import ENDS, Alert
 from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.passes.alerting.enqueue import enqueue_to, host_alert
 from heartbeat_cli.passes.detect import unobserved
+from heartbeat_cli.passes.detect.removed import Gone
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import states
 
 
 def end(
-    db: Database, config: Config, known: MutableMapping[str, State], gone: Mapping[str, str], now: float
+    db: Database, config: Config, known: MutableMapping[str, State], gone: Mapping[str, Gone], now: float
 ) -> Iterator[tuple[str, str, str]]:
     """Delete the states of components that are `gone` (why, by id), and end the alerts that none of the others shares;
     yields component, decision and reason. What stood for a block can be checked again: its components are known."""
@@ -27,10 +28,10 @@ def end(
     for about, id_ in sorted(abouts.items()):
         if about is None or about in shared or any(one.type in ENDS for one in alerts.of_incident(db, about)):
             continue
-        if config.stood_for_a_block(id_):
+        if gone[id_].observed:
             yield from unobserved.notify_end(unobserved.Scene(db, config, known, now), about)
         else:
-            yield from _unwatched(db, config, about, id_, gone[id_], now)
+            yield from _unwatched(db, config, about, id_, gone[id_].reason, now)
 
 
 def _unwatched(

@@ -86,6 +86,12 @@ def checked_by(db: Database, component: str) -> list[tuple[str, float]]:
     ]
 
 
+def memory(db: Database, observer: str, component: str) -> Mapping[str, Any]:
+    """What this observer's last check of a component left."""
+    rows = db.rows("SELECT memory FROM heartbeat_looks WHERE observer = ? AND component = ?", (observer, component))
+    return (understood(rows[0][0], dict) or {}) if rows else {}
+
+
 def delete(db: Database, observer: str, component: str) -> None:
     """Delete an observer's last check of a component, which it checks no more."""
     db.run("DELETE FROM heartbeat_looks WHERE observer = ? AND component = ?", (observer, component))
