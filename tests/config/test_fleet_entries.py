@@ -11,6 +11,7 @@ from heartbeat_cli.config import fleets, load, places
 from heartbeat_cli.config.groups import Found
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.discovery import fleets as memory
+from heartbeat_cli.domain.blocks import Block
 from tests.config.test_fleet import BLOCK, OTHER, read, unseen
 from tests.parts.verb import heartbeat
 
@@ -78,9 +79,10 @@ def test_mistakes_without_end_are_counted(tmp_path: Path) -> None:
 
 
 def test_what_stands_for_an_entry_goes_when_the_file_is_right_again(tmp_path: Path) -> None:
-    assert not read(tmp_path, ["a", "b c"], BLOCK.replace("{n}", "{name}")).stood_for_a_block("w-_")
+    wrong = read(tmp_path, ["a", "b c"], BLOCK.replace("{n}", "{name}"))
+    assert wrong.components["w-_"].stands_for == Block("w-{name}", False)
     config = read(tmp_path, ["a", "bc"], BLOCK.replace("{n}", "{name}"))
-    assert list(config.components) == ["w-a", "w-bc", "other"] and config.stood_for_a_block("w-_")
+    assert list(config.components) == ["w-a", "w-bc", "other"]
 
 
 def test_entries_beside_a_wrong_one_are_remembered(tmp_path: Path) -> None:
@@ -114,10 +116,10 @@ def test_a_block_with_match_that_the_file_makes_wrong_is_unobserved(tmp_path: Pa
     assert {*config.components} == {"docker-one/web", "docker-two", "other"}
     two = config.components["docker-two"]
     assert two.kind == "docker" and config.blocks["docker-two"] in config.unread
+    assert two.stands_for == Block("docker-two", True)
     assert said in str(two.broken) and said in config.unresolved[0]
     mended = engines(tmp_path, [{"h": "one", "p": "w*"}, {"h": "two", "p": "w*"}])
     assert {*mended.components} == {"docker-one/web", "docker-two/web", "other"}
-    assert mended.stood_for_a_block("docker-two")
 
 
 @pytest.mark.whole

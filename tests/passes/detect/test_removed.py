@@ -84,7 +84,7 @@ def test_a_host_that_is_gone_is_named_with_what_it_leaves_and_forgotten(two: Two
     """Its daily check was seven hours old when it went."""
     two.rounds(7, "a", "b")
     assert two.rounds(30, "b") == [] and two.open == ["backup"]
-    assert two.text("observer_silent") == ["Nobody checks these now: a-tick, backup"]
+    assert two.text("observer_silent") == ["Nobody checks these now, so how they are is not known: a-tick, backup"]
     gaps.forget_watch(two.db, "a")
     peers.delete(two.db, "a")
     assert two.turn("b") == ["backup closed"]
