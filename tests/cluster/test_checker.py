@@ -99,3 +99,10 @@ BAD = {
 def test_what_is_wrong_is_found(changes: dict[str, Any], said: str) -> None:
     found = violations(GOOD._replace(**changes))
     assert any(said in one for one in found), found
+
+
+def test_what_falls_again_after_a_step_has_helped_is_not_waited_for() -> None:
+    soon = {"steps": [STEPS[0], STEPS[1]._replace(begun=NOW + 2, ended=NOW + 2.2)]}
+    helped = ATTEMPTS[0]._replace(verified=NOW + 1.5)
+    later = ATTEMPTS[1]._replace(started=NOW + 1.9, finished=NOW + 2.3)
+    assert not [one for one in violations(GOOD._replace(**soon, attempts=[helped, later])) if one.startswith("twice")]

@@ -2,7 +2,7 @@
 
 lost          a run that ended well has its pass in the store, whole and once
 twice         each step that was taken is recorded, none begins while another one runs, whichever host takes them, and
-              none for the same incident before the last one had its time
+              none for the same incident before the last one had its time or has helped
 unresolved    every message that something is down has one that it is over, and neither is sent twice
 unfounded     every decision about a component follows from the votes that the deciding host could see
 """
@@ -41,6 +41,7 @@ class Attempt(NamedTuple):
     started: float
     finished: float | None
     outcome: str
+    verified: float | None = None
 
 
 class Notice(NamedTuple):
@@ -118,7 +119,8 @@ def _twice(record: Record) -> Iterator[str]:
         else:
             yield f"twice: {step} was taken, and no attempt says so"
     for (one, its), (other, later) in itertools.pairwise(known):
-        if its.incident == later.incident and other.begun - one.begun < GRACE - _MEASURED:
+        helped = its.verified is not None and its.verified <= later.started  # what falls again is not waited for
+        if its.incident == later.incident and not helped and other.begun - one.begun < GRACE - _MEASURED:
             apart = f"{other.begun - one.begun:.2f} s"
             yield f"twice: {other} was taken {apart} after {one} for {its.incident}, which had {GRACE} s to help"
 

@@ -171,7 +171,8 @@ class History:
         )
         attempts = self._rows(
             "SELECT observer, incident, rung + 1, extract(epoch FROM started)::float8,"
-            " extract(epoch FROM finished)::float8, outcome FROM heartbeat_recoveries WHERE outcome <> 'held'"
+            " extract(epoch FROM finished)::float8, outcome, extract(epoch FROM verified)::float8"
+            " FROM heartbeat_recoveries WHERE outcome <> 'held'"
             " ORDER BY key"
         )
         ((unsent,),) = self._rows("SELECT count(*) FROM heartbeat_outbox WHERE state <> 'sent'")
