@@ -20,10 +20,20 @@ _LOGS = ("agent", "openclaw", "database", "docker", "service", "llm", "mcp", "pr
 
 
 def of_alert(alert: Alert, voice: Voice) -> Lines:
-    """`open`, `follow` and `closing`: finished lines, "" where there is nothing to say."""
+    """`open`, `follow` and `closing`: finished lines, "" where there is nothing to say. In the notice of an
+    acknowledgement `open` has the faults that nobody has acknowledged."""
+    if alert.type == "acknowledged":
+        return {"open": _untaken(alert, voice), "follow": "", "closing": ""}
     if family(alert.type) != "over":
         return {"open": "", "follow": "", "closing": ""}
     return {"open": _open(alert, voice), "follow": _follow(alert, voice), "closing": _closing(alert, voice)}
+
+
+def _untaken(alert: Alert, voice: Voice) -> str:
+    """The other faults that nobody has acknowledged, in the notice of an acknowledgement."""
+    found = alert.details.get("open")
+    names = _with_beginnings(found.get("faults"), alert, voice) if isinstance(found, Mapping) else ""
+    return voice.said(Text("Still open, and acknowledged by nobody: {names}.", names=names), 600) if names else ""
 
 
 def _open(alert: Alert, voice: Voice) -> str:

@@ -12,7 +12,17 @@ from heartbeat_cli.domain.alerting.alert import HANDOFFS, SOUNDLESS, Alert, fami
 from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.kinds.docker_host import FORBIDDEN, IN_TIME
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.views import answers, attempts, cause_lines, closing, fact_lines, headline, other_faults, whose_fault
+from heartbeat_cli.views import (
+    answers,
+    attempts,
+    by_host,
+    cause_lines,
+    closing,
+    fact_lines,
+    headline,
+    other_faults,
+    whose_fault,
+)
 from heartbeat_cli.views.answers import shell_word
 from heartbeat_cli.views.fact_lines import moment, number
 from heartbeat_cli.views.voice import Voice
@@ -66,7 +76,7 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "evidence": _evidence(alert, voice),
         "text": voice.block(str(text), 200_000).splitlines()[:_TEXT_LINES] if text is not None else [],
         **(fact_lines.of_alert(alert, voice) | other_faults.of_alert(alert, voice) | closing.of_alert(alert, voice)),
-        **(cause_lines.of_alert(alert, voice) | whose_fault.of_alert(alert, voice)),
+        **(cause_lines.of_alert(alert, voice) | whose_fault.of_alert(alert, voice) | by_host.of_alert(alert, voice)),
         **(_times(alert, voice) | answers.commands([alert])),
     }
 

@@ -3,9 +3,10 @@
 from heartbeat_cli.i18n.catalogs import N_
 
 WORDS = {
-    "answer_acked": N_("{title}: acknowledged by {by}"),
+    "answer_acked": N_("{by} has acknowledged: {title}"),
     "answer_acked_means": N_(
-        "Nothing to do for anybody else now. No reminders and no escalation follow; its end is reported."
+        "{by} deals with it: nothing to do about it for anybody else. No reminders and no escalation follow; its end is"
+        " reported."
     ),
     "answer_unacked": N_("{title}: its acknowledgement was taken back"),
     "answer_unacked_means": N_("Reminders and escalation go on."),

@@ -127,8 +127,7 @@ def budget_and_queue(stage: Stage) -> Truth:
         "heartbeat did nothing: tokens has no recovery, and recovery is off for jobs. kim acknowledged tokens. Nobody"
         " acknowledged jobs, so boss was notified at 03:19, 15 minutes after ops, and both were reminded at 04:19.",
         "jobs: acknowledge it, read the workers' log from 02:52:30 on, heartbeat recover --component jobs --force."
-        " tokens: stop what spends, or raise the"
-        " limit.",
+        " tokens: kim has acknowledged it, so it is left to kim: to stop what spends, or to raise the limit.",
     )
 
 

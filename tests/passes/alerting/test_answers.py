@@ -56,10 +56,19 @@ def heads(api: BotApi) -> list[str]:
 def test_one_command_is_one_notice_to_those_who_were_notified_and_makes_no_sound(world: World, api: BotApi) -> None:
     world.fall()
     world.acknowledge("db", "web")
-    assert heads(api)[1:] == ["🔵 [here] The base is down; web is down: acknowledged by kim"]
+    assert heads(api)[1:] == ["🔵 [here] kim has acknowledged: The base is down; web is down"]
     assert [call["disable_notification"] for call in api.messages] == [False, True]
     assert not (world.folder / "late.log").exists()
     assert world.incidents["db"].acked_by == "kim"
+
+
+def test_what_nobody_has_acknowledged_is_named_beside_what_somebody_has(world: World, api: BotApi) -> None:
+    world.fall()
+    world.acknowledge("db")
+    assert "Still open, and acknowledged by nobody: web (since " in api.messages[-1]["text"]
+    world.acknowledge("web")
+    assert "kim deals with it: nothing to do about it for anybody else." in api.messages[-1]["text"]
+    assert "Still open" not in api.messages[-1]["text"]
 
 
 def test_the_same_acknowledgement_once_more_is_no_news_and_that_of_another_is(world: World, api: BotApi) -> None:
@@ -67,8 +76,8 @@ def test_the_same_acknowledgement_once_more_is_no_news_and_that_of_another_is(wo
     for by in ("kim", "kim", "lee", None):
         world.acknowledge("db", by=by)
     assert heads(api)[1:] == [
-        "🔵 [here] The base is down: acknowledged by kim",
-        "🔵 [here] The base is down: acknowledged by lee",
+        "🔵 [here] kim has acknowledged: The base is down",
+        "🔵 [here] lee has acknowledged: The base is down",
         "🔵 [here] The base is down: its acknowledgement was taken back",
     ]
 

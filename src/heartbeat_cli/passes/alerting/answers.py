@@ -6,11 +6,13 @@ notice makes no sound and goes out when the fault itself may; `[heartbeat] annou
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import Alert, family, worst_severity
 from heartbeat_cli.domain.incident import Incident
 from heartbeat_cli.domain.text import Text
+from heartbeat_cli.passes.alerting import still_open
 from heartbeat_cli.passes.alerting.enqueue import enqueue_to
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql.database import Database
@@ -31,7 +33,8 @@ def acknowledge(
     done = [one for one in incidents if states.acknowledge(db, one.id, at, by)]
     news = [one for one in done if one.acked_by != by]
     key, type_ = ("answer_acked", "acknowledged") if by is not None else ("answer_unacked", "unacknowledged")
-    _notify(db, config, news, type_, key, {"by": by or ""}, now, pressed_on)
+    more = still_open.unacknowledged(db, config) if news and by is not None else {}
+    _notify(db, config, news, type_, key, {"by": by or ""}, now, pressed_on, more)
     return [one._replace(acked=at, acked_by=by) for one in done]
 
 
@@ -56,6 +59,7 @@ def _notify(
     values: Mapping[str, str],
     now: float,
     pressed_on: str,
+    more: Mapping[str, object] = MappingProxyType({}),
 ) -> None:
     if not config.heartbeat.announce_acknowledgements:
         return
@@ -73,6 +77,7 @@ def _notify(
     for names, channels in groups.items():
         told = [begun[id_] for id_ in names]
         alert = _alert(config, told, type_, key, values, now)
+        alert = alert._replace(details={**alert.details, **more})
         enqueue_to(db, config, alert, channels, now, worst_severity(one.severity for one in told))
 
 
@@ -83,7 +88,7 @@ def _alert(config: Config, told: Sequence[Alert], type_: str, key: str, values: 
     if len(told) > _NAMED:
         titles = f"{titles} {wording.word('more', locale, count=len(told) - _NAMED)}"
     details: dict[str, object] = {one: first.details[one] for one in _ALIKE if one in first.details}
-    details |= {"shared": bool(first.details.get("votes")), "text": wording.word(f"{key}_means", locale)}
+    details |= {"shared": bool(first.details.get("votes")), "text": wording.word(f"{key}_means", locale, **values)}
     return Alert(
         id=f"{first.incident}/{type_}-{round(now * 1000)}",
         type=type_,

@@ -53,6 +53,16 @@ def added(db: Database, config: Config, alert: Alert, now: float) -> Alert:
     return alert._replace(details={**alert.details, **open_})
 
 
+def unacknowledged(db: Database, config: Config) -> Details:
+    """`open`: the faults that nobody has acknowledged, as in `of`."""
+    faults = [
+        [_name(config, id_), (one.relapses or (one,))[-1].started]
+        for id_, one in states.open_incidents(db).items()
+        if one.held_by is None and not one.acked
+    ]
+    return {"open": {"faults": _first(faults)}}
+
+
 def _first(rows: Sequence[Sequence[object]]) -> list[object]:
     return [len(rows), *sorted(rows, key=lambda row: row[1] or 0.0)[:_NAMED]]  # type: ignore[arg-type,return-value]
 

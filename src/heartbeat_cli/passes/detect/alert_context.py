@@ -119,6 +119,7 @@ class AlertContext:
     def _end(self, component: Component, incident: Incident) -> Details:
         """Of an incident that has ended: what was done, who healed it, and the title of its beginning."""
         from heartbeat_cli.passes.alerting import remedies
+        from heartbeat_cli.passes.detect import alert_facts
         from heartbeat_cli.store.outbox import alerts
         from heartbeat_cli.store.state import recoveries
 
@@ -126,7 +127,7 @@ class AlertContext:
         was = self.title(f"{component.kind}_down", component, incident.failure, incident.cause)
         healed_by = remedies.healer(incident, attempts, given)
         found: Details = {"attempts": remedies.tried(self.db, attempts), "healed_by": healed_by, "was": was}
-        return {**found, "well": self._well_below(component, given)}
+        return {**found, "well": self._well_below(component, given), **alert_facts.at_first(given)}
 
     def _well_below(self, component: Component, given: "Sequence[Alert]") -> list[str]:
         """The names of what is well again, of that which the alerts of an incident name as affected by it."""

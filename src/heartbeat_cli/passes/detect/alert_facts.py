@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.alerting.alert import Alert, family
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.detection.attribution import policy_of
 from heartbeat_cli.domain.detection.fault_detection import State, held_healthy
@@ -111,6 +112,14 @@ def returned(db: Database, component: Component, incident: Incident, started: fl
         repair = label(ladder[last.step]) if same else last.action
         found |= {"repair": repair, "repaired_by": last.requested_by}
     return found
+
+
+def at_first(given: Iterable[Alert]) -> Details:
+    """What the message of an end has of the first message of its fault: what each host saw (`views_then`), and the
+    parent that had failed before it (`waited_for`)."""
+    first = next((one.details for one in given if family(one.type) == "down"), {})
+    found = {"views_then": first.get("votes"), "waited_for": first.get("waited_for")}
+    return {key: value for key, value in found.items() if value}
 
 
 def parent_back(db: Database, parent: str, since: float) -> Details:

@@ -2,7 +2,7 @@
 
 from heartbeat_cli.views.compiled.parts import Values, Write, part, shown
 
-SOURCES = {"alert.j2": 4136767723}
+SOURCES = {"alert.j2": 413024899}
 
 
 def head_part1(v: Values, w: Write) -> None:
@@ -65,17 +65,19 @@ def seen_part2(v: Values, w: Write) -> None:
         w(shown(v["description"]) + "\n")
     for line in v["text"]:
         w(shown(line) + "\n")
+    if v["open"]:
+        w(shown(v["open"]) + "\n")
     if v["last"]:
         w(shown(v["_"]("Now: {last}", last=v["last"])) + "\n")
     if v["flapping"]:
         w(shown(v["_"]("It is flapping: it fails and recovers again and again.")) + "\n")
     if v["unseen"]:
         w(shown(v["unseen"]) + "\n")
-    if v["informed"]:
-        w(shown(v["informed"]) + "\n")
 
 
 def seen_part3(v: Values, w: Write) -> None:
+    if v["informed"]:
+        w(shown(v["informed"]) + "\n")
     if v["relapse"]:
         w(shown(v["relapse"]) + "\n")
     if v["address"]:
@@ -98,12 +100,14 @@ def seen_part3(v: Values, w: Write) -> None:
             shown(v["_"]("No message until now, because this was in fault: {waited_for}", waited_for=v["waited_for"]))
             + "\n"
         )
-    if v["counted"]:
-        w(shown(v["counted"]) + "\n")
 
 
 def seen_part4(v: Values, w: Write) -> None:
-    for one in v["votes"]:
+    if v["counted"]:
+        w(shown(v["counted"]) + "\n")
+    if v["checked"]:
+        w(shown(v["checked"]) + "\n")
+    for one in [one for one in v["votes"] if (not v["views"])]:
         if part(one, "at"):
             w(
                 shown(
@@ -120,6 +124,9 @@ def seen_part4(v: Values, w: Write) -> None:
         if part(one, "said"):
             w(shown(v["_"](": {said}", "view of a host", said=part(one, "said"))))
         w("\n")
+
+
+def seen_part5(v: Values, w: Write) -> None:
     if v["also_since"]:
         w(
             shown(v["_"]("Also in fault now: {names}", names=v["_"](", ", "names").join(map(str, v["also_since"]))))
@@ -127,9 +134,6 @@ def seen_part4(v: Values, w: Write) -> None:
         )
     if v["settling"]:
         w(shown(v["_"]("Not settled: {names}", names=v["_"](", ", "names").join(map(str, v["settling"])))) + "\n")
-
-
-def seen_part5(v: Values, w: Write) -> None:
     if v["likely"]:
         w(shown(v["likely"]) + "\n")
     if v["held"]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from heartbeat_cli.views.compiled.parts import Values, Write, part, shown
 
-SOURCES = {"alert.digest.j2": 1406001825}
+SOURCES = {"alert.digest.j2": 3713722293}
 
 
 def message_8_part1(v: Values, w: Write, one: Any) -> None:
@@ -45,7 +45,7 @@ def message_8_part2(v: Values, w: Write, one: Any) -> None:
 
 
 def message_8_part3(v: Values, w: Write, one: Any) -> None:
-    if part(one, "votes"):
+    if part(one, "votes") and (not part(one, "views")):
         w("↳ ")
         rows = list(part(one, "votes"))
         for index, vote in enumerate(rows, 1):

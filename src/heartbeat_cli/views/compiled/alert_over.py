@@ -3,7 +3,7 @@
 from heartbeat_cli.views.compiled import alert as base
 from heartbeat_cli.views.compiled.parts import Values, Write, part, shown
 
-SOURCES = {"alert.over.j2": 2522080838, "alert.j2": 4136767723}
+SOURCES = {"alert.over.j2": 2522080838, "alert.j2": 413024899}
 
 
 def head(v: Values, w: Write) -> None:
