@@ -54,11 +54,14 @@ def test_the_main_cause_stands_in_the_first_lines_and_in_the_advice() -> None:
     most = "Most are held by chat-api (172.18.0.7): 71 of 98 connections, idle in transaction"
     whose = "Whose fault: chat-api (172.18.0.7), not PostgreSQL itself; it leaves its sessions open"
     assert f"\n{most}\n{whose}\n" in full
-    end = "End those of chat-api (172.18.0.7) that are idle in transaction, by their pids in step 2's list"
-    assert f"\n3. {end}: select pg_terminate_backend(PID);\n4. If nobody gets in, stop chat-api.\n" in full
+    where = "split_part(application_name, ' - ', 1) = 'chat-api' and state = 'idle in transaction'"
+    statement = f"select pg_terminate_backend(pid) from pg_stat_activity where {where};"
+    end = f"End all sessions of chat-api that are idle in transaction: {statement}"
+    assert f"\n4. {end}\n5. If you cannot get in, stop chat-api.\n" in full
+    assert re.search(r"keeps slots for it: sudo -u postgres psql -p \d+\n", full)
     failed = night(5)[0]
     assert "\nRecovery failed with: ModuleNotFoundError: no module named tools\n" in failed
-    assert "\n1. Read what the failed steps above say; fix that first.\n" in failed and "below" not in failed
+    assert "\n1. Install the missing module tools; the failed steps above say" in failed and "below" not in failed
 
 
 def test_a_container_that_was_killed_says_that_nobody_knows_by_whom_unless_somebody_stopped_it() -> None:
@@ -94,7 +97,7 @@ def test_a_certificate_has_the_date_of_its_end_in_local_time() -> None:
 
 
 def test_what_only_a_person_could_mend_has_not_come_back_by_itself() -> None:
-    assert "Healed by: probably a person, after this was asked for at 03:02:00" in night(6)[2]
+    assert "Healed by: not heartbeat; probably a person (after the message of 03:02:00) or a job\n" in night(6)[2]
     assert "It came back by itself." in night(2)[1]
 
 
@@ -149,7 +152,9 @@ def test_what_held_a_step_back_is_told_in_the_past() -> None:
     waited = "it waited before: PostgreSQL, which it depends on, was in fault"
     assert f"\n1. script: done - restart_agent.sh ended with exit code 0 ({waited})\n" in back and "\n2. " not in back
     assert "Why this message: still failing 3 checks after PostgreSQL recovered" in worker
-    own = "Whose fault: Worker itself; PostgreSQL, which it depends on, passes heartbeat's own check since 03:03:30"
+    did_not = "Worker itself, which did not recover with PostgreSQL"
+    own = f"Whose fault: {did_not}; PostgreSQL accepts connections again since 03:03:30"
+    assert worker.startswith("🔴 [agents-1] Worker did not recover with PostgreSQL (since 03:01:00)\n")
     assert f"\n{own}\n" in worker
 
 
@@ -158,7 +163,8 @@ def test_a_budget_says_when_it_begins_anew_and_what_waits_for_it_names_it() -> N
     assert "\nThe budget starts anew at 2026-11-20 00:00, in 20 h 58 min\n" in tokens
     spent = "2,004,110 of 2,000,000 tokens per day spent (100 %)"
     for one in (jobs, escalated, reminder):
-        later = f"since 03:01:00: {spent}; it began 9 min after this, so it is not its cause; acknowledged by kim"
+        why = "Token budget began 9 min after Job queue, so it probably is not the cause"
+        later = f"since 03:01:00: {spent}; {why}; acknowledged by kim"
         assert f"\nAlso in fault now: Token budget ({later})\n" in one
 
 
@@ -182,14 +188,18 @@ def test_an_end_says_what_is_still_open() -> None:
 
 
 def test_an_end_with_nothing_left_in_fault_says_that_there_is_nothing_to_do_and_what_to_read_by_day() -> None:
-    by_day = "\nNothing to do now. By day: find in its log why it failed.\n"
-    assert all(by_day in one for one in (night(1)[1], night(5)[-1], night(7)[-1]))
+    assert "\nNothing to do now. By day: find in the log of Main Agent why it failed.\n" in night(1)[1]
+    assert "\nNothing to do now. By day: find out why the module tools was missing.\n" in night(5)[-1]
+    both = "find in the log of PostgreSQL why it failed, and in that of Worker why it did not recover with it."
+    assert f"\nNothing to do now. By day: {both}\n" in night(7)[-1]
+    assert "\nBy day: find in the log of PostgreSQL why it failed.\n" in night(7)[1]
+    assert " By day: find out why the certificate was not renewed; the log of the renewal tells.\n" in night(6)[2]
     assert "\nNothing to do now. By day: ask who stopped it, and why.\n" in night(4)[-1]
 
 
 def test_the_end_of_a_parent_says_who_is_well_again_and_who_is_not_yet() -> None:
     assert "\nRecovered: Main Agent, Worker\nNot well yet: Chat Assistant. Nothing to do now: if it" in night(2)[1]
-    assert "sends a message and begins its recovery.\nApart from that, nothing is in fault.\n" in night(2)[1]
+    assert "begins its recovery; no message: it is well.\nApart from that, nothing is in fault.\n" in night(2)[1]
     assert "\nAll that was affected is well: Chat Assistant\nNothing else is in fault.\n" in night(4)[-1]
 
 
@@ -219,8 +229,8 @@ def test_a_fault_that_returns_says_that_the_repair_did_not_hold_and_what_to_do()
 
 def test_what_becomes_of_a_child_that_stays_down_is_said() -> None:
     _, back, worker, _ = night(7)
-    own = "Nothing to do now: if it still fails at about 03:05, heartbeat sends a message and begins its recovery"
-    assert f"\nNot well yet: Worker. {own}.\n" in back
+    own = "Nothing to do now: if it still fails at about 03:05, heartbeat sends a message and begins its recovery;"
+    assert f"\nNot well yet: Worker. {own} no message: it is well.\n" in back
     assert " 2026-11-19 03:04:30 Asia/Hong_Kong\n" in worker
 
 
@@ -268,8 +278,11 @@ def test_what_it_means_is_said_by_the_kind_of_failure() -> None:
 
 
 def test_a_step_that_is_left_out_is_named() -> None:
-    left_out = "postgres reload (step 2, script restart_db.sh, is left out: it cannot help with this kind of fault)"
-    assert f"\nBeing done now: step 1 of 2: {left_out}\n" in night(1)[3]
+    step = "postgres reload (it reads the configuration anew, and ends no session)"
+    why = "a restart would free the sessions for a moment only, as chat-api fills them again"
+    left_out = f"recovery step 2, script restart_db.sh, is left out: {why}"
+    assert f"\nBeing done now: step 1 of 2: {step}; {left_out}\n" in night(1)[3]
+    assert "\nWhat to do\n1. Act now, do not wait for the step above: it frees nothing.\n2. Get in" in night(1)[3]
 
 
 def test_a_container_that_was_not_seen_has_the_evidence_of_the_engine() -> None:
@@ -281,7 +294,7 @@ def test_a_container_that_was_not_seen_has_the_evidence_of_the_engine() -> None:
 
 def test_the_command_of_a_restart_stands_once_and_not_while_heartbeat_restarts() -> None:
     shop = night(8)[0]
-    assert "\nRecovery\nOff for it: heartbeat takes no step unless told to\n" in shop
+    assert "\nRecovery\nRecovery is off for this component: nothing is restarted unless you order it\n" in shop
     assert "\n3. Restart the agent: heartbeat recover --component shop --force\n" in shop
     assert shop.count("--force") == 1 and "Restart" not in night(7)[0] + night(1)[0]
     whose = "Shop Assistant itself, or the proxy before it; hk-2 gets an HTTP answer, so the address can be reached"
@@ -293,6 +306,28 @@ def test_where_recovery_is_off_the_command_that_takes_its_step_is_a_step_of_the_
     for one in jobs:
         assert "\n2. Restart the workers: heartbeat recover --component jobs --force\n" in one
     assert "\n4. Restart it: heartbeat recover --component worker --force\n" in night(9)[2]
+
+
+def test_a_container_that_was_not_killed_for_want_of_memory_has_no_advice_about_memory() -> None:
+    worker = night(9)[2]
+    span = "--since '2026-11-19 03:01:41 Asia/Hong_Kong' --until '2026-11-19 03:03:41 Asia/Hong_Kong'"
+    assert f"\n3. See what the host did at that moment: journalctl {span}\n" in worker
+    assert "Check memory" not in worker
+
+
+def test_the_end_of_what_docker_did_not_answer_begins_with_docker() -> None:
+    names = "Gateway, OpenClaw PostgreSQL, Worker"
+    again = (
+        f"🔵 [agents-1] Docker answers again: {names} can be checked again (their state is not known yet) after 4 min"
+    )
+    assert night(9)[1].startswith(again)
+
+
+def test_commands_name_the_components_that_are_known() -> None:
+    full, digest = night(3)
+    recover = "heartbeat recover --component queue --component indexer --force"
+    assert f"\n3. What has failed for want of space, once there is some: {recover}\n" in full
+    assert "\nAll 3 components are in fault now, agents-1 too\n" in digest
 
 
 def test_an_escalation_says_who_was_notified_and_when() -> None:

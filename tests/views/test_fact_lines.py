@@ -36,7 +36,7 @@ def test_a_fault_that_began_after_the_one_of_the_message_is_not_its_cause() -> N
         found = [one for one in text(type_, **(also | details)).splitlines() if one.startswith("Also in fault")]
         return found[0].removeprefix("Also in fault now: ")
 
-    later = "Tokens (since 11:07:10: spent; it began {} after this, so it is not its cause)"
+    later = "Tokens (since 11:07:10: spent; Tokens began {} after jobs, so it probably is not the cause)"
     assert line("agent_down", START) == later.format("30 s")
     assert line("agent_down", START - 1) == line("agent_down", None) == "Tokens (since 11:07:10: spent)"
     stuck = Text("{n} wait, none done since {at}", n="4", at="2026-11-18T11:00:00+00:00")
@@ -99,6 +99,6 @@ def test_a_container_that_ended_while_nobody_saw_it_ended_when_docker_says_so() 
 
 
 def test_what_fails_still_after_its_parent_has_recovered_fails_by_itself() -> None:
-    own = "Whose fault: jobs itself; Db, which it depends on, passes heartbeat's own check since 11:07:10"
+    own = "jobs itself, which did not recover with Db; Db passes heartbeat's own check again since 11:07:10"
     assert own in text("agent_down", waited_for="Db", waited_until=START + 30)
     assert own not in text("agent_down", waited_for="Db"), "nobody knows whether it has"

@@ -101,7 +101,10 @@ BY = {
     "heartbeat": ("Healed by: heartbeat, with docker: restarted shop", {}),
     "person": ("Healed by: a person's heartbeat recover, with docker: restarted shop", {}),
     "acknowledged": ("Healed by: probably kim, who had acknowledged it", {"name": "kim"}),
-    "given_up": ("Healed by: probably a person, after this was asked for at 2027-01-15 08:00", {"at": 1_800_000_000.0}),
+    "given_up": (
+        "Healed by: not heartbeat; probably a person (after the message of 2027-01-15 08:00) or a job",
+        {"at": 1_800_000_000.0},
+    ),
     "itself": ("It came back by itself.", {}),
 }
 

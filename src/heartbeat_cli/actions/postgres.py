@@ -74,6 +74,23 @@ class Settings(Record):
     older_than: Seconds = 300.0
 
 
+_PURPOSES = {
+    "reload": Text("it reads the configuration anew, and ends no session"),
+    "terminate_idle": Text("it ends sessions that are idle in a transaction for long"),
+    "terminate_blockers": Text("it ends sessions that keep others waiting"),
+}
+
+
+def purpose(settings: Settings) -> Text:
+    """What a step is for."""
+    return _PURPOSES[settings.do]
+
+
+def frees(settings: Settings) -> bool:
+    """Whether a step frees connections."""
+    return settings.do != "reload"
+
+
 def problems(settings: Settings) -> list[tuple[str, str]]:
     if settings.older_than < 0:
         return [("older_than", f"expected 0 or more seconds, got {settings.older_than:g}")]

@@ -31,6 +31,8 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
     ),
     # What recovery would do if it were not off or held.
     "by_hand": (N_("Run its recovery by hand: {restart}"),),
+    # What a failed step of recovery names.
+    "module_missing": (N_("Install the missing module {module}; the failed steps above say what they could not do."),),
     # By what kind of failure it is, where that says more than the kind of component.
     "starting": (
         N_("Do nothing yet: it has not finished starting."),
@@ -203,6 +205,7 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
             " rest is for when it has not."
         ),
     ),
+    "step_no_help": (N_("Act now, do not wait for the step above: it frees nothing."),),
     "failed_again": (
         N_("Look for the cause before it is restarted once more: what its log says right before it fails."),
     ),

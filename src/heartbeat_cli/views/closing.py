@@ -1,12 +1,13 @@
 """The last lines of the message of an end: what is not well yet, what else is in fault, and what is left to do. Used by
 `facts`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from math import ceil
 from typing import Any
 
 from heartbeat_cli.domain.alerting.alert import Alert, family
+from heartbeat_cli.domain.kinds import missing_module
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.views.cause_lines import says_stopped
 from heartbeat_cli.views.fact_lines import NAMED, as_list, cause_of, clock_time, number
@@ -57,7 +58,7 @@ def _open(alert: Alert, voice: Voice) -> str:
         lines.append(Text("What other hosts see is not known while the store is away."))
     elif not faults:
         lines.append(_nothing(alert, bool(hosts or unseen)))
-    return voice.said(reduce(lambda first, then: Text("{first} {then}", first=first, then=then), lines), 600)
+    return _in_a_row(lines, voice)
 
 
 def _nothing(alert: Alert, named: bool) -> Text:
@@ -70,21 +71,47 @@ def _nothing(alert: Alert, named: bool) -> Text:
 
 
 def _closing(alert: Alert, voice: Voice) -> str:
-    """That nothing has to be done now, and, where nothing else is left in fault, what is worth a look by day."""
+    """What has to be done now, which is nothing, and what is worth a look by day."""
     found = alert.details.get("open")
-    if alert.type != "recovered" or not isinstance(found, Mapping) or as_list(alert.details.get("held")):
+    if alert.type != "recovered" or not isinstance(found, Mapping):
         return ""
-    if found.get("apart") is True:
-        return ""
-    if any(_count(found.get(key)) for key in ("faults", "hosts", "unseen")):
-        name = voice.clean(str(alert.details.get("name") or alert.component), 60)
-        return voice.said(Text("Nothing is left to do about {name}; what is left has messages of its own.", name=name))
+    name = voice.clean(str(alert.details.get("name") or alert.component), 60)
+    if found.get("apart") is True or as_list(alert.details.get("held")):
+        lines = []  # nobody knows, or `follow` says it
+    elif any(_count(found.get(key)) for key in ("faults", "hosts", "unseen")):
+        lines = [Text("Nothing is left to do about {name} now; what is left has messages of its own.", name=name)]
+    else:
+        lines = [Text("Nothing to do now.")]
+    return _in_a_row([*lines, *_by_day(alert, name, voice)], voice)
+
+
+def _by_day(alert: Alert, name: str, voice: Voice) -> list[Text]:
+    """What to find out by day: nothing that is known, and of what failed with its parent first why that did."""
+    category = str(alert.details.get("category") or "process")
     if _was_stopped(alert):
-        return voice.said(Text("Nothing to do now. By day: ask who stopped it, and why."))
-    of_itself = str(alert.details.get("category") or "process") == "process"
-    if of_itself and alert.details.get("kind") in _LOGS and cause_of(alert):
-        return voice.said(Text("Nothing to do now. By day: find in its log why it failed."))
-    return voice.said(Text("Nothing to do now."))
+        return [Text("By day: ask who stopped it, and why.")]
+    if category == "certificate":
+        return [Text("By day: find out why the certificate was not renewed; the log of the renewal tells.")]
+    if category != "process" or alert.details.get("kind") not in _LOGS or not cause_of(alert):
+        return []
+    by = alert.details.get("healed_by")
+    said = voice.clean(str(alert.details.get("failed_with") or ""), 120)
+    if said and isinstance(by, Mapping) and by.get("who") in ("acknowledged", "given_up"):
+        if module := missing_module.of(said):
+            return [Text("By day: find out why the module {module} was missing.", module=module)]
+        return [Text("By day: find out how this came about: {said}", said=said)]
+    if parent := voice.clean(str(alert.details.get("waited_for") or ""), 60):
+        words = Text(
+            "By day: find in the log of {parent} why it failed, and in that of {name} why it did not recover with it."
+        )
+        return [words.with_values(parent=parent, name=name)]
+    return [Text("By day: find in the log of {name} why it failed.", name=name)]
+
+
+def _in_a_row(lines: Sequence[Text], voice: Voice) -> str:
+    if not lines:
+        return ""
+    return voice.said(reduce(lambda first, then: Text("{first} {then}", first=first, then=then), lines), 600)
 
 
 def _was_stopped(alert: Alert) -> bool:
@@ -119,16 +146,18 @@ def _follow(alert: Alert, voice: Voice) -> str:
     shown = _minute(at, alert, voice)
     words = Text.counted(
         many,
-        "Nothing to do now: if it still fails at about {at}, heartbeat sends a message.",
-        "Nothing to do now: if one of them still fails at about {at}, heartbeat sends a message.",
+        "Nothing to do now: if it still fails at about {at}, heartbeat sends a message; no message: it is well.",
+        "Nothing to do now: if one of them still fails at about {at}, heartbeat sends a message; no message: all are"
+        " well.",
         at=shown,
     )
     if row[1] is True:
         words = Text.counted(
             many,
-            "Nothing to do now: if it still fails at about {at}, heartbeat sends a message and begins its recovery.",
+            "Nothing to do now: if it still fails at about {at}, heartbeat sends a message and begins its recovery; no"
+            " message: it is well.",
             "Nothing to do now: if one of them still fails at about {at}, heartbeat sends a message and begins its"
-            " recovery.",
+            " recovery; no message: all are well.",
             at=shown,
         )
     return voice.said(words)

@@ -40,7 +40,7 @@ DESCRIPTIONS = {
     "degraded": N_("It works, with a warning."),
     "escalated": N_("It has neither recovered nor been acknowledged."),
     "reminder": N_("People were notified of this before; it has not recovered, and nobody has acknowledged it."),
-    "recovery_failed": N_("The steps below did not help. heartbeat takes no further step for now."),
+    "recovery_failed": N_("The steps below did not help."),
     "recovery_denied": N_("heartbeat knows what would heal it, but lacks the right to do that."),
     "recovery_braked": N_("It was restarted as often as the configuration allows; more would only do harm."),
     "recovery_held": N_("heartbeat does not restart it: see Recovery for the reason."),

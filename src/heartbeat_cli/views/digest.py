@@ -54,7 +54,8 @@ def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice,
     def shown(one: Alert) -> Values:
         return _shortened(said[one.id], detail, voice) | {"whole": one.incident in whole}
 
-    state = _state(alerts, lasting, voice)
+    also, settling = _also(lasting, said, voice), _also(lasting, said, voice, settling=True)
+    state = _state(alerts, lasting, [*also, *settling], voice)
     title, subject = _headline(whole, lasting, ended, state, voice)
     return {
         "mark": mark(lasting[0]) if lasting else GREEN,
@@ -62,8 +63,8 @@ def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice,
         "title": title,
         "subject": subject,
         "state": sentence(state) if lasting else "",
-        "also": _also(lasting, said, voice),
-        "settling": _also(lasting, said, voice, settling=True),
+        "also": list(also.values()),
+        "settling": list(settling.values()),
         **_end(lasting, ended, said),
         "label": voice.severity(worst(lasting)) if lasting else voice.word("resolved"),
         "advice": _advice(lasting, said, voice, detail.advice),
@@ -82,16 +83,20 @@ def _end(lasting: Sequence[Alert], ended: Sequence[Alert], said: Mapping[str, Va
     return {key: last.get(key, "") for key in ("open", "closing")}
 
 
-def _also(begun: Sequence[Alert], said: Mapping[str, Values], voice: Voice, settling: bool = False) -> list[str]:
-    """The other components in fault, of those that the alerts name, each with since when and what was seen: whether it
-    began after all that the message is about, too."""
+def _also(
+    begun: Sequence[Alert], said: Mapping[str, Values], voice: Voice, settling: bool = False
+) -> Mapping[str, str]:
+    """The other components in fault, of those that the alerts name, by name, each with since when and what was seen:
+    whether it began after all that the message is about, too."""
     own = {said[one.id]["name"] for one in begun}
-    moments = [other_faults.began(one) for one in begun]
-    last = None if None in moments else max(filter(None, moments), default=None)
-    known = {
-        name: line for one in begun for name, line in other_faults.named(one, voice, last, settling) if name not in own
+    moments = {one.id: other_faults.began(one) for one in begun}
+    last = None if None in moments.values() else max(filter(None, moments.values()), default=None)
+    return {
+        name: line
+        for one in sorted(begun, key=lambda one: moments[one.id] or 0.0)
+        for name, line in other_faults.named(one, voice, last, settling)
+        if name not in own
     }
-    return list(known.values())
 
 
 def _shortened(values: Values, detail: Detail, voice: Voice) -> Values:
@@ -162,15 +167,21 @@ def _headline(
     return headline.of_past(end, since, until, voice)
 
 
-def _state(alerts: Sequence[Alert], begun: Sequence[Alert], voice: Voice) -> str:
-    """How many are in fault by the newest alert, unless these are those that the message is about."""
+def _state(alerts: Sequence[Alert], begun: Sequence[Alert], named: Sequence[str], voice: Voice) -> str:
+    """How many are in fault by the newest alert, unless these are those that the message is about, or those and the
+    others that it names."""
     for alert in sorted(alerts, key=lambda one: one.at, reverse=True):
         count, total = (number(alert.details.get(key)) for key in ("in_fault", "watched"))
-        if count is not None and total:
-            key = "digest_in_fault" if begun else "digest_still" if count else "digest_well"
-            key = "digest_all_in_fault" if key == "digest_in_fault" and count >= total else key
-            known = sum(family(one.type) == "down" for one in begun)
-            return voice.word(key, count=round(count), total=round(total)) if not begun or count > known else ""
+        if count is None or not total:
+            continue
+        known = sum(family(one.type) == "down" for one in begun)
+        if begun and (count <= known or (count < total and count <= known + len(named))):
+            return ""
+        values = {"count": round(count), "total": round(total)}
+        if begun and count >= total and named and count <= known + len(named):
+            return voice.word("digest_all_with", names=voice.word("names_comma").join(named), **values)
+        key = "digest_in_fault" if begun else "digest_still" if count else "digest_well"
+        return voice.word("digest_all_in_fault" if begun and count >= total else key, **values)
     return ""
 
 

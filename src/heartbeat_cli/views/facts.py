@@ -10,6 +10,7 @@ from typing import Any
 from heartbeat_cli import plugins
 from heartbeat_cli.domain.alerting.alert import HANDOFFS, SOUNDLESS, Alert, family
 from heartbeat_cli.domain.checking.result import FAILURES
+from heartbeat_cli.domain.kinds import missing_module
 from heartbeat_cli.domain.kinds.docker_host import FORBIDDEN, IN_TIME
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.views import (
@@ -224,8 +225,11 @@ def _first(alert: Alert, voice: Voice) -> list[str]:
     if alert.details.get("again") is True and alert.details.get("repair"):
         topic = "failed_again_now" if alert.details.get("restarts") == "now" else "failed_again"
         return recommendations(topic, "", "", voice.locale)
-    if alert.details.get("restarts") == "now" and alert.details.get("category") in (None, "process"):
-        return recommendations("step_under_way", "", "", voice.locale)
+    if alert.details.get("restarts") == "now":
+        topic = "step_no_help" if alert.details.get("urgent") is True else "step_under_way"
+        return recommendations(topic, "", "", voice.locale)
+    if _has_failed(alert) and (module := missing_module.of(_text(alert.details.get("failed_with")))):
+        return recommendations("module_missing", "", "", voice.locale, more={"module": module})
     topic = "failed_steps" if alert.details.get("evidence") else "failed_steps_alone"
     return recommendations(topic, "", "", voice.locale) if _has_failed(alert) else []
 

@@ -48,12 +48,22 @@ def with_machine(title: str, machine: str) -> str:
 def of_alert(alert: Alert, voice: Voice) -> Headline:
     """The headline of one alert."""
     title, machine = voice.clean(alert.title, 200), machines([alert], voice)
+    if parent := _not_with(alert):
+        name = voice.clean(str(alert.details.get("name") or alert.component), _NAME)
+        title = voice.word("down_not_with", name=name, parent=voice.clean(parent, _NAME))
     handoff = alert.details.get("handoff")
     if handoff in HANDOFFS and family(alert.type) == "down":
         title = voice.word(f"down_{handoff}", title=title)
     began = _began(alert, voice)
     ended = voice.word("subject_end", title=_was(alert, began, voice)) if began else title
     return Headline(title, with_machine(ended, machine))
+
+
+def _not_with(alert: Alert) -> str:
+    """The parent that has recovered, and this has not; "" where there is none."""
+    details = alert.details
+    known = family(alert.type) == "down" and details.get("waited_until") and not _is_own(alert.type, alert)
+    return str(details.get("waited_for") or "") if known else ""
 
 
 def of_past(end: Alert, since: str, until: str, voice: Voice) -> Headline:

@@ -83,13 +83,15 @@ def since(
     said: str = Text("since {at}", at=at)
     said = Text("{since}: {said}", since=said, said=cause) if cause else said
     said = joined([said, Text("healthy now, watched until it is steady")]) if healthy else said
-    said = joined([said, *_later(number(begun), after)]) if after is not None else said
+    said = joined([said, *_later(number(begun), after, name, alert, voice)]) if after is not None else said
     said = joined([said, Text("acknowledged by {by}", by=who)]) if who else said
     return voice.said(Text("{line} ({how})", line=name, how=said))
 
 
-def _later(at: float | None, after: float) -> list[Text]:
+def _later(at: float | None, after: float, name: str, alert: Alert, voice: Voice) -> list[Text]:
     """That it began after something, and so is not the cause of that."""
     if at is None:
         return []
-    return [Text("it began {span} after this, so it is not its cause", span=duration(max(0.0, at - after)))]
+    words = Text("{name} began {span} after {own}, so it probably is not the cause")
+    own = voice.clean(str(alert.details.get("name") or alert.component), 60)
+    return [words.with_values(name=name, own=own, span=duration(max(0.0, at - after)))]

@@ -6,7 +6,12 @@ SIDES = {
     # What is proven by more than the failed check.
     "stopped": N_("not a fault of {name} itself; a person or a tool stopped it. Who, Docker does not record"),
     "host_fault": N_("most likely its host {host} ({seen}), not {name} itself"),
-    "parent_back": N_("{name} itself; {parent}, which it depends on, passes heartbeat's own check since {at}"),
+    "database_back": N_(
+        "{name} itself, which did not recover with {parent}; {parent} accepts connections again since {at}"
+    ),
+    "parent_back": N_(
+        "{name} itself, which did not recover with {parent}; {parent} passes heartbeat's own check again since {at}"
+    ),
     "folder_full": N_(
         "what writes to {folder} on {name}. What fails for want of space is not at fault; which program writes there is"
         " not known yet"
@@ -18,7 +23,7 @@ SIDES = {
     "some_reach": N_("most likely the network between {others} and {name}; {well} reaches it"),
     "killed": N_(
         "not known yet; it was killed. Docker does not record by whom, only that it was not for want of memory. The"
-        " host's journal of that moment may tell: journalctl"
+        " host's journal of that moment may tell"
     ),
     # By what the check got.
     "answered": N_("{name} itself; it answers, and reports an error"),

@@ -38,6 +38,7 @@ TITLES = {
     "unconfirmed_ended": N_("{name} is healthy after all"),
     "unobserved": N_("{name} cannot be checked"),
     "observed_again": N_("{name} can be checked again"),
+    "docker_answers": N_("Docker answers again: {name} can be checked again (their state is not known yet)"),
     "buttons_off": N_("{name}: buttons under messages do not work"),
 }
 

@@ -51,10 +51,10 @@ def _topics(alert: Alert, voice: Voice, names: Names) -> Iterator[str]:
         names["host"], names["seen"] = voice.clean(str(host[0]), 60), voice.said(str(host[-1]), 80)
         yield "host_fault"
     if names["parent"] and names["at"]:
-        yield "parent_back"
+        yield from (f"{details.get('waited_kind')}_back", "parent_back")
     special, more = cause_lines.topic(alert, voice)
     names |= more
-    yield from (special, *_by_votes(alert, voice, names))
+    yield from (special.removesuffix("_all"), *_by_votes(alert, voice, names))
     if category != "process":
         yield from (f"{kind}_{category}", f"category_{category}")
     if kind == "docker" and main_cause.was_killed(details.get("evidence")):

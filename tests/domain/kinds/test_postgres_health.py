@@ -3,7 +3,7 @@
 import pytest
 
 from heartbeat_cli.domain.kinds import postgres_health
-from heartbeat_cli.domain.kinds.postgres_health import Figures, Limits
+from heartbeat_cli.domain.kinds.postgres_health import Figures, Limits, port_of_dsn
 
 QUIET = Figures(
     role="app",
@@ -107,3 +107,18 @@ def test_a_limited_view_says_what_to_grant() -> None:
 )
 def test_a_refusal_for_want_of_a_slot(code: str | None, text: str, expected: bool) -> None:
     assert postgres_health.no_slot_left(code, text) is expected
+
+
+@pytest.mark.parametrize(
+    ("dsn", "port"),
+    [
+        ("postgresql://u:p@db.example.org:5433/app?sslmode=disable", "5433"),
+        ("postgresql://u:6@db.example.org/app", ""),
+        ("postgresql://[::1]:5434/app", "5434"),
+        ("postgresql://a:1,b:2/app", ""),
+        ("host=db port=6432 dbname=app", "6432"),
+        ("host=db dbname=app", ""),
+    ],
+)
+def test_the_port_of_a_connection_string(dsn: str, port: str) -> None:
+    assert port_of_dsn(dsn) == port

@@ -26,11 +26,13 @@ def ladder(*mends: str) -> dict[str, object]:
 
 def test_all_steps_that_cannot_help_are_named(store: Database, store_url: str, tmp_path: Path) -> None:
     said = recovery(Scene(store, store_url, tmp_path, ladder("resource", "", "")))
-    others = "steps 2 (command true) and 3 (command true) are left out: they cannot help with this kind of fault"
-    assert said.endswith(f"step 1 of 3: command true ({others})")
+    why = "a restart would help for a moment only, as what uses up the resource goes on"
+    others = f"recovery steps 2 (command true) and 3 (command true) are left out: {why}"
+    assert said.endswith(f"step 1 of 3: command true; {others}")
 
 
 def test_the_one_step_that_cannot_help_is_named(store: Database, store_url: str, tmp_path: Path) -> None:
     said = recovery(Scene(store, store_url, tmp_path, ladder("", "resource", "resource")))
-    other = "step 1, command true, is left out: it cannot help with this kind of fault"
-    assert said.endswith(f"step 2 of 3: command true ({other})")
+    why = "a restart would help for a moment only, as what uses up the resource goes on"
+    other = f"recovery step 1, command true, is left out: {why}"
+    assert said.endswith(f"step 2 of 3: command true; {other}")

@@ -1,6 +1,7 @@
 """What the evidence of a failure names as its main cause: the largest folder of a full disk, who holds most of a
 server's connections, when and how a container ended. Read from the sentences that the monitors made. Pure."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from heartbeat_cli.domain.kinds import container
@@ -15,15 +16,19 @@ _MOSTLY = 0.5  # of the connections in use: less is not the main cause
 _KILLED = "137"  # the exit code of what was ended by SIGKILL
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9._-]{1,63}")
+
+
 class Holder(Record):
     """Who holds most connections: its name (application, else role), its address ("": not known), how many it has of
-    how many in use, and in which state ("": several, or not known)."""
+    how many in use, in which state ("": several, or not known), and which of the two the name is ("": not known)."""
 
     name: str
     address: str
     held: int
     used: int
     state: str
+    named: str = ""
 
 
 class Folder(Record):
@@ -44,11 +49,21 @@ def holder(evidence: object) -> Holder | None:
     if group is None or not isinstance(used, int | float) or not isinstance(count, int):
         return None
     parts = {one.template: one for one in _in_a_row(group.values.get("who"))}
-    name = _value(parts, "application {name}", "name") or _value(parts, "role {role}", "role")
+    application, role = _value(parts, "application {name}", "name"), _value(parts, "role {role}", "role")
+    name, named = (application, "application") if application else (role, "role")
     if not name or count < used * _MOSTLY:
         return None
     state = next((one for one in ("idle in transaction", "idle", "active") if one in parts), "")
-    return Holder(name, _value(parts, "from {address}", "address"), count, round(used), state)
+    return Holder(name, _value(parts, "from {address}", "address"), count, round(used), state, named)
+
+
+def ending(held: Holder) -> str:
+    """The statement that ends the sessions of who holds the connections, where its name needs no quoting; else ""."""
+    columns = {"application": "split_part(application_name, ' - ', 1)", "role": "usename"}  # PgBouncer adds addresses
+    if held.named not in columns or not _PLAIN.fullmatch(held.name):
+        return ""
+    state = f" and state = '{held.state}'" if held.state in ("idle in transaction", "idle") else ""
+    return f"select pg_terminate_backend(pid) from pg_stat_activity where {columns[held.named]} = '{held.name}'{state};"  # noqa: S608
 
 
 def folder(evidence: object) -> Folder | None:

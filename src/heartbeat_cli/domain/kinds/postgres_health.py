@@ -31,6 +31,12 @@ def host_of_dsn(dsn: str) -> str | None:
     return found["host"] if found and not found["host"].lower().startswith("%2f") else None
 
 
+def port_of_dsn(dsn: str) -> str:
+    """The port of a connection string that names one host; "" where it names none, or several hosts."""
+    found = re.search(r"(?:^\w+://(?:[^@/]*@)?(?:\[[^\]]+\]|[^:/?,\s]*):|\bport\s*=\s*)(\d{1,5})(?=[/?\s]|$)", dsn)
+    return found[1] if found else ""
+
+
 class Limits(Record):
     """Where warnings begin; the keys of the same names in a `database` table. 0 switches one off."""
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.incident import Attempt
-from heartbeat_cli.domain.kinds import host_limits, main_cause
+from heartbeat_cli.domain.kinds import host_limits, main_cause, postgres_health
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.store.sql import sentences
 from heartbeat_cli.store.sql.database import Database
@@ -14,10 +14,12 @@ _SAID = "{line}: {said}"
 
 
 def of(db: Database, component: Component, cause: str, evidence: Mapping[str, str]) -> dict[str, object]:
-    """`holder`: who holds most connections of a database; `folder`: what takes most of a full disk; `short_of`: what a
-    host is short of. Each only where it is known."""
-    if component.kind == "database" and (held := main_cause.holder(_sentences(db, evidence))) is not None:
-        return {"holder": list(held)}
+    """`holder`: who holds most connections of a database; `server`: the host and port of that; `folder`: what takes
+    most of a full disk; `short_of`: what a host is short of. Each only where it is known."""
+    if component.kind == "database":
+        held, dsn = main_cause.holder(_sentences(db, evidence)), str(getattr(component.settings, "dsn", ""))
+        server = [postgres_health.host_of_dsn(dsn) or "", postgres_health.port_of_dsn(dsn)]
+        return {"server": server} | ({"holder": list(held)} if held is not None else {})
     if component.kind != "host":
         return {}
     found: dict[str, object] = {"short_of": sorted(host_limits.concerned(sentences.as_said(db, [cause])[0]))}

@@ -1,5 +1,6 @@
 """What recovery is going to do about a fault that has just been found, for its first message."""
 
+from heartbeat_cli import plugins
 from heartbeat_cli.domain.category import Failure
 from heartbeat_cli.domain.component import Component, Plan
 from heartbeat_cli.domain.record import Record
@@ -14,15 +15,18 @@ _OVERRIDDEN = ("off", "maintenance", "orphaned", "budget", "host_budget")  # by 
 
 class Outlook(Record):
     """What recovery is going to do about a fault, in one line; `asks` when it waits for a person. `restarts`: `now`
-    where a step comes next, `by hand` where a step could help and only a person can have it taken, else ``."""
+    where a step comes next, `by hand` where a step could help and only a person can have it taken, else ``. `urgent`:
+    the step that comes next does not free what is used up, so nobody should wait for it."""
 
     text: str
     asks: bool
     restarts: str = ""
+    urgent: bool = False
 
 
-def outlook(context: RecoveryContext, component: Component, failure: Failure) -> Outlook:
-    """What comes next for a component that has just been found in fault, by a failure of that kind."""
+def outlook(context: RecoveryContext, component: Component, failure: Failure, holder: str = "") -> Outlook:
+    """What comes next for a component that has just been found in fault, by a failure of that kind; `holder`: who
+    holds most connections of a database that has none left ("": not known)."""
     circumstances = Circumstances(
         "fault",
         "error",
@@ -33,21 +37,16 @@ def outlook(context: RecoveryContext, component: Component, failure: Failure) ->
         failure=failure,
     )
     decision = context.decide(component, Approval(), circumstances)
-    steps = component.plan.ladder
     if decision.move == "run":
         context.planned += 1  # the next one says so when the host's budget will not last for it
-        step = Text(
-            "step {n} of {total}: {what}", n=decision.step + 1, total=len(steps), what=label(steps[decision.step])
-        )
-        step = _with_left_out(step, component.plan, failure)
-        if getattr(steps[decision.step].settings, "optional", False):
-            step = Text("{step}, if there is one", step=step)
-        if context.acts:
-            return Outlook(Text("being done now: {step}", step=step), False, "now")
-        return Outlook(Text("with the next heartbeat run or recover: {step}", step=step), False, "now")
+        return _next(context, component.plan, decision.step, failure, holder)
     if decision.name == "off":
         by_hand = bool(component.plan.mending(failure))
-        return Outlook(Text("off for it: heartbeat takes no step unless told to"), False, "by hand" if by_hand else "")
+        return Outlook(
+            Text("recovery is off for this component: nothing is restarted unless you order it"),
+            False,
+            "by hand" if by_hand else "",
+        )
     if failure.remedy != "restart" and decision.name in ("remedy", "nothing"):
         return Outlook(Text("nothing is restarted: that could not help here"), False)
     asks = decision.move == "ask"
@@ -55,16 +54,36 @@ def outlook(context: RecoveryContext, component: Component, failure: Failure) ->
     return Outlook(of_component(decision.reason, component.id), asks, "by hand" if by_hand else "")
 
 
-def _with_left_out(step: Text, plan: Plan, failure: Failure) -> Text:
-    """A step, and all those of its ladder that cannot help with such a failure, by number and name."""
+def _next(context: RecoveryContext, plan: Plan, place: int, failure: Failure, holder: str) -> Outlook:
+    """The step that comes next, what it is for, and what is left out."""
+    next_, action = plan.ladder[place], plugins.load("actions", plan.ladder[place].action)
+    purpose, frees = (getattr(action, name, None) for name in ("purpose", "frees"))
+    step = Text("step {n} of {total}: {what}", n=place + 1, total=len(plan.ladder), what=label(next_))
+    if purpose is not None:
+        step = Text("{step} ({purpose})", step=step, purpose=purpose(next_.settings))
+    step = _with_left_out(step, plan, failure, holder)
+    if getattr(next_.settings, "optional", False):
+        step = Text("{step}, if there is one", step=step)
+    urgent = failure.category == "resource" and frees is not None and not frees(next_.settings)
+    words = Text("being done now: {step}") if context.acts else Text("with the next heartbeat run or recover: {step}")
+    return Outlook(words.with_values(step=step), False, "now", urgent)
+
+
+def _with_left_out(step: Text, plan: Plan, failure: Failure, holder: str) -> Text:
+    """A step, and all those of its ladder that cannot help with such a failure, by number and name, and why."""
     mending = plan.mending(failure)
     left_out = [(place + 1, label(one)) for place, one in enumerate(plan.ladder) if one.mends and place not in mending]
     if not left_out:
         return step
+    why = Text("that cannot help with this kind of fault")
+    if holder:
+        why = Text("a restart would free the sessions for a moment only, as {holder} fills them again", holder=holder)
+    elif failure.category == "resource":
+        why = Text("a restart would help for a moment only, as what uses up the resource goes on")
     if len(left_out) == 1:
-        words = Text("{step} (step {n}, {other}, is left out: it cannot help with this kind of fault)")
-        return words.with_values(step=step, n=left_out[0][0], other=left_out[0][1])
+        words = Text("{step}; recovery step {n}, {other}, is left out: {why}")
+        return words.with_values(step=step, n=left_out[0][0], other=left_out[0][1], why=why)
     named = [Text("{n} ({what})", n=n, what=what) for n, what in left_out]
     others = Text("{first} and {last}", first=listed(named[:-1]), last=named[-1])
-    words = Text("{step} (steps {others} are left out: they cannot help with this kind of fault)")
-    return words.with_values(step=step, others=others)
+    words = Text("{step}; recovery steps {others} are left out: {why}")
+    return words.with_values(step=step, others=others, why=why)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.category import PROCESS, Failure
 from heartbeat_cli.domain.checking.result import FAILURES, SUCCESSES, Status
@@ -62,13 +63,14 @@ class AlertContext:
         """The details of an alert about what has just happened to a component."""
         failure = incident.failure if incident is not None and event.name == "ended" else event.failure
         details = self._common(component, failure) | {"cause": event.cause, "started": event.started}
-        if event.name in ("opened", "released"):
-            details |= self._outlook(component, event.failure)
         last = self._last_check(component)
+        if component.kind == "host" and event.name == "opened" and (failing := self._failing_here()):
+            details |= {"failing_here": failing}
         if last is not None and event.name in ("opened", "released", "degraded"):
             details |= self._evidence(component, event.cause, last)
             details |= {"unreached": True} if last.status == "error" else {}
         if event.name in ("opened", "released"):
+            details |= self._outlook(component, event.failure, details)
             details |= self._before(component, event, incident)
         if incident is not None and event.name == "ended":
             details["cause"] = incident.cause
@@ -99,7 +101,8 @@ class AlertContext:
         found = alert_facts.unseen(component, event.started, spans)
         if event.name == "released":
             parent = event.held_by or ""
-            found |= {"waited_for": self._name(parent)} | alert_facts.parent_back(self.db, parent, event.started)
+            found |= {"waited_for": self._name(parent), "waited_kind": self._kind(parent)}
+            found |= alert_facts.parent_back(self.db, parent, event.started)
         if event.name == "opened" and incident is not None and incident.relapses:
             found |= alert_facts.returned(self.db, component, incident, event.started)
         return found
@@ -118,7 +121,7 @@ class AlertContext:
 
     def _end(self, component: Component, incident: Incident) -> Details:
         """Of an incident that has ended: what was done, who healed it, and the title of its beginning."""
-        from heartbeat_cli.passes.alerting import remedies
+        from heartbeat_cli.passes.alerting import main_causes, remedies
         from heartbeat_cli.passes.detect import alert_facts
         from heartbeat_cli.store.outbox import alerts
         from heartbeat_cli.store.state import recoveries
@@ -126,8 +129,9 @@ class AlertContext:
         attempts, given = recoveries.of_incident(self.db, incident.id), alerts.of_incident(self.db, incident.id)
         was = self.title(f"{component.kind}_down", component, incident.failure, incident.cause)
         healed_by = remedies.healer(incident, attempts, given)
+        failed = main_causes.failed_with(self.db, attempts)
         found: Details = {"attempts": remedies.tried(self.db, attempts), "healed_by": healed_by, "was": was}
-        return {**found, "well": self._well_below(component, given), **alert_facts.at_first(given)}
+        return {**found, "well": self._well_below(component, given), **alert_facts.at_first(given), **failed}
 
     def _well_below(self, component: Component, given: "Sequence[Alert]") -> list[str]:
         """The names of what is well again, of that which the alerts of an incident name as affected by it."""
@@ -167,10 +171,10 @@ class AlertContext:
         failure = (last.failure if last is not None and last.status in FAILURES else None) or incident.failure
         details = self._common(component, failure) | {"cause": incident.cause, "started": incident.started}
         details |= {"declared": incident.declared, "attempts": self._attempts(incident)}
-        details |= self._outlook(component, failure)
         if last is not None:
             details |= {"last": [last.status, last.error]} | self._evidence(component, incident.cause, last)
             details |= {"unreached": True} if last.status == "error" else {}
+        details |= self._outlook(component, failure, details)
         return details
 
     def _common(self, component: Component, failure: Failure | None) -> dict[str, object]:
@@ -199,6 +203,17 @@ class AlertContext:
             details["votes"] = shown(round_.votes)
         return details
 
+    def _failing_here(self) -> list[str]:
+        """What fails on this host itself, and has steps of recovery: a fault of the host may be why."""
+        known = self.config.components
+        ids = dict.fromkeys([*self.seen, *self.states])
+        unwell = [known[id_] for id_ in ids if id_ in known and self._is_unwell(id_)]
+        return [
+            one.id
+            for one in unwell
+            if one.plan.ladder and one.kind != "host" and not plugins.uses_network(one.kind, one.settings)
+        ][:_ALSO]
+
     def _neighbours(self, component: Component, also: Sequence[str]) -> Details:
         """Other components in fault: their names, since when, and which of them is likely to be the cause."""
         from heartbeat_cli.passes.detect import alert_facts
@@ -219,6 +234,10 @@ class AlertContext:
         """As the titles call a component."""
         component = self.config.components.get(id_)
         return component.name if component else id_
+
+    def _kind(self, id_: str) -> str:
+        component = self.config.components.get(id_)
+        return component.kind if component else ""
 
     def _faults(self) -> list[str]:
         """What is in fault. Looked up once a pass, whose states have all moved when there is an alert: five hundred
@@ -244,12 +263,14 @@ class AlertContext:
 
         return RecoveryContext(self.db, self.config, self.now, self.recovers)
 
-    def _outlook(self, component: Component, failure: Failure | None) -> Details:
-        """What recovery will do, or what holds it back."""
+    def _outlook(self, component: Component, failure: Failure | None, known: Details) -> Details:
+        """What recovery will do, or what holds it back; `known`: the details so far."""
         from heartbeat_cli.passes.alerting.outlook import outlook
 
-        next_ = outlook(self._recovery, component, failure or PROCESS)
-        return {"recovery": next_.text, "ask": next_.asks, "restarts": next_.restarts}
+        held = known.get("holder")
+        next_ = outlook(self._recovery, component, failure or PROCESS, str(held[0]) if isinstance(held, list) else "")
+        found = {"recovery": next_.text, "ask": next_.asks, "restarts": next_.restarts}
+        return found | ({"urgent": True} if next_.urgent else {})
 
     def _attempts(self, incident: Incident) -> list[list[str]]:
         from heartbeat_cli.passes.alerting import remedies

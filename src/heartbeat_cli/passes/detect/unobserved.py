@@ -23,6 +23,7 @@ from heartbeat_cli.domain.component import Component, Severity, target_of
 from heartbeat_cli.domain.detection.attribution import parent_of
 from heartbeat_cli.domain.detection.fault_detection import Observation, State
 from heartbeat_cli.domain.incident import began, incident_id
+from heartbeat_cli.domain.kinds import docker_host
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting import still_open
@@ -238,12 +239,19 @@ def notify_end(scene: Scene, about: str) -> Decided:
             yield alert.component, alert.type, alert.title
 
 
+def _was_silent(begun: Alert) -> bool:
+    """Whether it was the Docker daemon that did not answer."""
+    return str(begun.details.get("cause") or "").startswith(docker_host.IN_TIME.template.partition("{")[0])
+
+
 def _end(scene: Scene, begun: Alert) -> Alert:
     known = scene.config.components
     members = [known[id_] for id_ in begun.members if id_ in known]
     locale = scene.config.heartbeat.locale
     title = (
-        wording.title("observed_again", _named(scene.config, members), locale)
+        wording.title(
+            "docker_answers" if _was_silent(begun) else "observed_again", _named(scene.config, members), locale
+        )
         if members
         else wording.observer_title("observed_again", begun.component, locale)
     )
