@@ -41,7 +41,7 @@ def test_components_have_the_names_of_the_titles_wherever_they_are_named() -> No
 def test_evidence_of_ours_is_in_the_readers_language() -> None:
     down, *_, full = night(1, "zh-HK")
     assert "\nHTTP 503：http://localhost:8000/health（0.001 秒連接，0.180 秒收到首個 byte）\n" in down
-    assert "\n1 分鐘前：100 個連接已用 98 個\n71 個連接：角色 app，" in full
+    assert "\n1 分鐘前：100 個連接已用 98 個\n71 個連接：role app，application chat-api，" in full
     assert "，idle in transaction，最長的已有 47 分鐘\n24 個連接：" in full
     disk, *_ = night(3, "zh-HK")
     assert (
@@ -138,11 +138,11 @@ def test_a_fault_that_several_hosts_see_names_none_of_them_as_its_place() -> Non
     assert down.startswith("🔴 Shop Assistant is down (since 03:02:00)\n")
     assert "\n2 of 3 hosts see it fail: hk-1, hk-2\n" in down
     assert "\nShop Assistant (shop) · severity: high · sent by hk-2 · " in down
-    assert silent.startswith("🔴 [hk-3] hk-3 has stopped watching (since 03:02:30)\n")
+    assert silent.startswith("🔴 hk-3 has stopped watching (since 03:02:30)\n")
     assert "\nhk-3 · severity: high · sent by hk-1 · " in silent
     assert up.startswith("🟢 Shop Assistant has recovered after 8 min\n") and "sent by hk-1" in up
     zh = night(8, "zh-HK")
-    assert zh[0].startswith("🔴 Shop Assistant") and zh[1].startswith("🔴 [hk-3] hk-3")
+    assert zh[0].startswith("🔴 Shop Assistant") and zh[1].startswith("🔴 hk-3")
 
 
 def test_what_held_a_step_back_is_told_in_the_past() -> None:
@@ -260,14 +260,14 @@ def test_what_cannot_be_acknowledged_says_so_and_names_the_command_that_works() 
 
 def test_a_host_is_short_of_what_is_over_its_limit_and_what_fails_on_it_has_that_as_its_first_advice() -> None:
     full, digest = night(3)
-    assert full.startswith("🔴 [agents-1] agents-1 is short of disk space (since 03:01:00)\n")
+    assert full.startswith("🔴 agents-1 is short of disk space (since 03:01:00)\n")
     first = "First: agents-1, disk / 98 % full: free space in /var/log/nginx/ (61.0 GB)"
     then = "Queue: Then: heartbeat recover --component queue --force · Look at the unit: systemctl status queue.service"
     assert f"\nWhat to do\n{first}\n{then}\nIndexer: Then: heartbeat recover --component indexer --force" in digest
     assert digest.count("First: ") == 1 and "Read what the failed steps" not in digest
     assert "\nLargest: /var/log/nginx/, 61.0 GB of 76.3 GB used on /\n" in full and "CPU" not in full
     assert "\nWhat to do\n1. Free space in /var/log/nginx/ (61.0 GB).\n" in full
-    assert night(3, "zh-HK")[0].startswith("🔴 [agents-1] agents-1 磁碟空間不足")
+    assert night(3, "zh-HK")[0].startswith("🔴 agents-1 磁碟空間不足")
 
 
 def test_what_it_means_is_said_by_the_kind_of_failure() -> None:
@@ -346,6 +346,14 @@ def test_a_subject_has_one_space_before_it() -> None:
 
 def test_the_foot_has_the_name_and_the_id_where_these_differ() -> None:
     assert "\nWorker (coding) · severity: high · " in night(7)[2] and "\nworker · severity: high · " in night(9)[2]
+
+
+def test_chinese_has_no_space_beside_a_full_width_sign_and_the_words_of_the_trade() -> None:
+    said = "\n".join(one for number in range(1, 11) for one in night(number, "zh-HK"))
+    assert re.findall(r"）[ ][\u4e00-\u9fff]", said) == []
+    assert not any(word in said for word in ("程序", "資料夾", "無需", "角色", "應用程式", "暫緩", "`"))
+    assert "大部分連接由 chat-api（172.18.0.7）佔用" in said and "執行失敗（exit code 1）" in said
+    assert "kim 已確認收到故障：Main Agent 已停止正常運作" in said
 
 
 BROKEN = ("🔴", "🟡")

@@ -257,7 +257,7 @@ def test_a_real_line_becomes_another_language(source: Callable[[], Iterator[str]
             "未能連接 db:5432：拒絕連接",
         ),
         (Text("no connection to {where}: {text}", where="done", text="failed"), "未能連接 done：failed"),
-        (held(Text("{id}, which it depends on, is in fault", id="db")), "暫緩：它所依賴的 db 發生故障"),
+        (held(Text("{id}, which it depends on, is in fault", id="db")), "沒有自動修復：它所依賴的 db 發生故障"),
         (
             joined([Text("is being stopped"), "CRITICAL - 300 mails", duration(1)]),
             "正被停止；CRITICAL - 300 mails；1 秒",

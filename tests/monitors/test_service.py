@@ -71,7 +71,7 @@ def test_one_call_answers_for_all_in_the_order_asked(systemd_box: SystemdBox) ->
     readings = check(box, *units, *more)
     assert [(reading.status, reading.error) for reading in readings] == [
         ("healthy", None),
-        ("unhealthy", "failed: exit-code (exit 7)"),
+        ("unhealthy", "failed to run (exit 7)"),
         ("unhealthy", "no such unit: s-nobody.service"),
         ("unhealthy", "failed: signal (killed by signal 9)"),
         ("unhealthy", "inactive: not running"),
@@ -80,7 +80,7 @@ def test_one_call_answers_for_all_in_the_order_asked(systemd_box: SystemdBox) ->
         ("degraded", "active, but none of its processes is left (RemainAfterExit)"),
         ("degraded", "still starting (start)"),
         ("unhealthy", "masked: it cannot be started until it is unmasked"),
-        ("unhealthy", "failed: exit-code (exit 7)"),
+        ("unhealthy", "failed to run (exit 7)"),
     ]
     by_name = {metric.name: metric.value for metric in readings[6].metrics}
     assert by_name["restarts"] == 0

@@ -43,7 +43,7 @@ def test_an_exit_status_that_forbids_a_restart_is_its_configuration(box: Systemd
     box.wait(unit, "ActiveState", "failed")
     reading = refused(unit)
     assert (reading.status, reading.category) == ("error", "configuration")
-    assert str(reading.error).endswith("; failed: exit-code (exit 78)") and "refused" in str(reading.error)
+    assert str(reading.error).endswith("; failed to run (exit 78)") and "refused" in str(reading.error)
     assert "agents.defaults is unknown" in reading.evidence["journal"]
     gateway = openclaw.Settings(f"http://127.0.0.1:{free_port()}", unit=unit, user=False)
     assert checked(Component("it", "openclaw", gateway)).category == "configuration"

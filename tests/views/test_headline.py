@@ -154,7 +154,7 @@ def test_what_several_hosts_reach_is_on_none_of_them_and_what_each_has_is_where_
     assert subject(alert("agent_down", "App", votes=VOTES, local=True)) == "[hk-1 and hk-2] App is down"
     silent = alert("observer_silent", "hk-3", kind="observer", observer="hk-1")
     made = messages.digest([silent], "en", "UTC", [], id="d")
-    assert made.subject.startswith("[hk-3] hk-3") and "hk-3 · severity: high · sent by hk-1" in made.text
+    assert made.subject.startswith("hk-3 ") and "hk-3 · severity: high · sent by hk-1" in made.text
 
 
 def test_an_end_that_comes_with_an_answer_says_the_end_alone() -> None:

@@ -216,7 +216,7 @@ def _by_state(settings: Settings, properties: systemd.Properties) -> _Verdict:
         # A short stop is far below the fail threshold; one that hangs serves nobody and must be reported.
         return _Verdict("healthy") if oneshot else _Verdict("unhealthy", Text("is being stopped"), "draining")
     if active == "failed":
-        line = systemd.with_end(Text("failed: {result}", result=systemd.result(properties)), properties)
+        line = systemd.with_end(systemd.failed(properties), properties)
         return _Verdict("unhealthy", line, "configuration" if systemd.prevented(properties) else None)
     if active == "inactive":
         return _inactive(settings, properties)

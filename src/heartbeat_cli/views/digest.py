@@ -60,7 +60,7 @@ def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice,
     return {
         "mark": mark(lasting[0]) if lasting else GREEN,
         "host": headline.machines(alerts, voice),
-        "title": title,
+        **headline.heading(title, alerts, voice),
         "subject": subject,
         "state": sentence(state) if lasting else "",
         "also": list(also.values()),

@@ -49,7 +49,7 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
     tried, cause = attempts.of_alert(alert, voice), voice.said(_text(details.get("cause")))
     return {
         "mark": mark(alert),
-        "title": headline.of_alert(alert, voice).title,
+        **headline.heading(headline.of_alert(alert, voice).title, [alert], voice),
         "label": voice.word("resolved") if ends else voice.severity(alert.severity),
         **_names(alert, voice),
         "severity": "" if ends or alert.type in _NEUTRAL else voice.severity(alert.severity),

@@ -41,8 +41,13 @@ def places(alert: Alert) -> list[str]:
 
 
 def with_machine(title: str, machine: str) -> str:
-    """The title with the machine before it."""
-    return f"[{machine}] {title}" if machine else title
+    """The title with the machine before it, unless it begins with that anyway."""
+    return title if not machine or title.startswith(f"{machine} ") else f"[{machine}] {title}"
+
+
+def heading(title: str, alerts: Sequence[Alert], voice: Voice) -> dict[str, str]:
+    """`title`, and `bracket`: the machine to be shown before it, "" where the title begins with that."""
+    return {"title": title, "bracket": with_machine(title, machines(alerts, voice)).removesuffix(title)}
 
 
 def of_alert(alert: Alert, voice: Voice) -> Headline:

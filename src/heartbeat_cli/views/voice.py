@@ -1,5 +1,6 @@
 """How a page speaks: words, times and spans in one locale, zone and moment; foreign text redacted and made one line."""
 
+import re
 from typing import Any
 
 from heartbeat_cli.config.types import Config
@@ -15,6 +16,8 @@ from heartbeat_cli.redact import redact
 from heartbeat_cli.views import wording
 from heartbeat_cli.views.rows import iso
 from heartbeat_cli.views.wording import local_time, word
+
+_GAP = re.compile("(?<=[）」。，：；]) (?=[\u4e00-\u9fff（「])")
 
 
 class _Html(str):
@@ -59,7 +62,7 @@ class Voice(Record):
 
     def said(self, text: str, limit: int = 400) -> str:
         """A line of heartbeat's own (a cause, a reason), in the reader's language; what others said in it stays."""
-        return self.clean(wording.told(text, self.locale, self.timezone), limit)
+        return self._spaced(self.clean(wording.told(text, self.locale, self.timezone), limit))
 
     def blamed(self, said: str, failure: Failure | None) -> str:
         """What was seen, after whose fault it is where that is not the component's own."""
@@ -72,7 +75,11 @@ class Voice(Record):
     def phrase(self, message: str, context: str = "", **values: Any) -> Any:
         """A message of a template, which may hold HTML; what is put into it is escaped."""
         text = catalogs.word(catalogs.N_(message, context), self.locale)
-        return _Html(text.format(**{name: escape(str(value)) for name, value in values.items()}))
+        return _Html(self._spaced(text.format(**{name: escape(str(value)) for name, value in values.items()})))
+
+    def _spaced(self, line: str) -> str:
+        """A line of Chinese without the half-width space that a value leaves beside a full-width sign."""
+        return _GAP.sub("", line) if self.locale.startswith("zh") else line
 
     def label(self, text: str) -> str:
         """How a piece of evidence is called; a label of somebody else's stays."""

@@ -145,7 +145,7 @@ def _full() -> Reading:
 
 
 def _unit(name: str, what: str) -> Reading:
-    line = Text("{line} ({how})", line=Text("failed: {result}", result="exit-code"), how=Text("exit {code}", code="1"))
+    line = Text("{line} ({how})", line=Text("failed to run"), how=Text("exit {code}", code="1"))
     pid = 2211 if name == "queue" else 2318
     journal = f"Nov 19 03:01:28 {name}[{pid}]: {what}: No space left on device"
     systemd = "LoadState=loaded, ActiveState=failed, SubState=failed, Result=exit-code, ExecMainStatus=1"

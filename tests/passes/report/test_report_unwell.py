@@ -21,7 +21,7 @@ GOOD, BAD = Reading("healthy", 0.1), Reading("error", None, "no route")
 UNSEEN = Reading("unknown", None, Text("Docker cannot be reached: {text}", text=Text("connection refused")))
 TCP = {"kind": "tcp", "host": "127.0.0.1", "port": 1}
 FORMS, LOCALES = ("text", "markdown", "html"), ("en", "zh-HK")
-WELL = ("All well", "一切正常", "nothing needs a person", "無需人手處理")
+WELL = ("All well", "一切正常", "nothing needs a person", "毋須人手處理")
 
 
 @pytest.fixture

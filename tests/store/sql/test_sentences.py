@@ -46,7 +46,7 @@ def test_a_line_comes_back_as_the_sentence_it_was(store: Database) -> None:
 def test_a_sentence_made_of_a_stored_line_finds_that_one(store: Database) -> None:
     (line,) = stored(store, REFUSED)
     (whole,) = stored(store, Text("held: {reason}", reason=Text(line)))
-    assert chinese(store, whole) == "暫緩：db:5432 拒絕連接"
+    assert chinese(store, whole) == "沒有自動修復：db:5432 拒絕連接"
 
 
 def test_what_nobody_said_as_a_sentence_stays(store: Database) -> None:

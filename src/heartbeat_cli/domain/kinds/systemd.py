@@ -164,6 +164,14 @@ def result(properties: Properties) -> str:
     return one_line(properties.get("Result", ""), 60) or Text("no result")
 
 
+def failed(properties: Properties) -> str:
+    """That the unit's last run failed, and how, unless its exit code says so already (`with_end`)."""
+    word = result(properties)
+    if word == "exit-code" and properties.get("ExecMainStatus", "") not in ("", "0"):
+        return Text("failed to run")
+    return Text("failed: {result}", result=word)
+
+
 def with_end(line: str, properties: Properties) -> str:
     """The line with how the main process ended, where it did and it tells something."""
     status, code = properties.get("ExecMainStatus", ""), properties.get("ExecMainCode", "")

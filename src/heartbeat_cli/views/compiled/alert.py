@@ -2,14 +2,11 @@
 
 from heartbeat_cli.views.compiled.parts import Values, Write, part, shown
 
-SOURCES = {"alert.j2": 413024899}
+SOURCES = {"alert.j2": 1911494674}
 
 
 def head_part1(v: Values, w: Write) -> None:
-    w("<b>" + shown(v["mark"]) + " ")
-    if v["host"]:
-        w("[" + shown(v["host"]) + "] ")
-    w(shown(v["title"]) + "</b>")
+    w("<b>" + shown(v["mark"]) + " " + shown(v["bracket"]) + shown(v["title"]) + "</b>")
 
 
 def head_part2(v: Values, w: Write) -> None:

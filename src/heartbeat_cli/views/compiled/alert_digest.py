@@ -4,10 +4,10 @@ from typing import Any
 
 from heartbeat_cli.views.compiled.parts import Values, Write, part, shown
 
-SOURCES = {"alert.digest.j2": 3713722293}
+SOURCES = {"alert.digest.j2": 1007661765}
 
 
-def message_8_part1(v: Values, w: Write, one: Any) -> None:
+def message_6_part1(v: Values, w: Write, one: Any) -> None:
     w(shown(part(one, "mark")) + " <b>" + shown(part(one, "title")) + "</b>")
     if part(one, "stalled"):
         w(shown(v["_"](" (nothing done since {since})", since=part(one, "stalled"))))
@@ -20,7 +20,7 @@ def message_8_part1(v: Values, w: Write, one: Any) -> None:
     w("\n")
 
 
-def message_8_part2(v: Values, w: Write, one: Any) -> None:
+def message_6_part2(v: Values, w: Write, one: Any) -> None:
     if part(one, "cause"):
         w("↳ ")
         if part(one, "remedy"):
@@ -44,7 +44,7 @@ def message_8_part2(v: Values, w: Write, one: Any) -> None:
         w("↳ " + shown(line) + "\n")
 
 
-def message_8_part3(v: Values, w: Write, one: Any) -> None:
+def message_6_part3(v: Values, w: Write, one: Any) -> None:
     if part(one, "votes") and (not part(one, "views")):
         w("↳ ")
         rows = list(part(one, "votes"))
@@ -72,7 +72,7 @@ def message_8_part3(v: Values, w: Write, one: Any) -> None:
         )
 
 
-def message_8_part4(v: Values, w: Write, one: Any) -> None:
+def message_6_part4(v: Values, w: Write, one: Any) -> None:
     for step in part(one, "attempts"):
         w(
             "↳ "
@@ -92,7 +92,7 @@ def message_8_part4(v: Values, w: Write, one: Any) -> None:
         w("↳ " + shown(v["_"]("It waits for your word: <code>{ask}</code>", ask=part(one, "ask"))) + "\n")
 
 
-def message_9_part1(v: Values, w: Write, one: Any) -> None:
+def message_7_part1(v: Values, w: Write, one: Any) -> None:
     w(shown(part(one, "mark")) + " " + shown(part(one, "title")))
     if part(one, "lasting"):
         w(shown(v["_"](" after {lasting}", lasting=part(one, "lasting"))))
@@ -103,7 +103,7 @@ def message_9_part1(v: Values, w: Write, one: Any) -> None:
         w("↳ " + shown(v["_"]("It came back by itself.")) + "\n")
 
 
-def message_9_part2(v: Values, w: Write, one: Any) -> None:
+def message_7_part2(v: Values, w: Write, one: Any) -> None:
     if part(one, "whole") or (part(one, "type") == "recovered"):
         if part(one, "since"):
             w("↳ " + shown(v["_"]("Since {since}", since=part(one, "since"))))
@@ -118,10 +118,7 @@ def message_9_part2(v: Values, w: Write, one: Any) -> None:
 
 
 def message_part1(v: Values, w: Write) -> None:
-    w("<b>" + shown(v["mark"]) + " ")
-    if v["host"]:
-        w("[" + shown(v["host"]) + "] ")
-    w(shown(v["title"]) + "</b>\n")
+    w("<b>" + shown(v["mark"]) + " " + shown(v["bracket"]) + shown(v["title"]) + "</b>\n")
     if v["state"]:
         w(shown(v["state"]) + "\n")
     if v["also"]:
@@ -133,13 +130,13 @@ def message_part1(v: Values, w: Write) -> None:
 
 def message_part2(v: Values, w: Write) -> None:
     for one in [one for one in v["begun"] if (not part(one, "whole"))]:
-        message_8_part1(v, w, one)
-        message_8_part2(v, w, one)
-        message_8_part3(v, w, one)
-        message_8_part4(v, w, one)
+        message_6_part1(v, w, one)
+        message_6_part2(v, w, one)
+        message_6_part3(v, w, one)
+        message_6_part4(v, w, one)
     for one in v["ended"]:
-        message_9_part1(v, w, one)
-        message_9_part2(v, w, one)
+        message_7_part1(v, w, one)
+        message_7_part2(v, w, one)
     for line in v["names"]:
         w(shown(line) + "\n")
     if v["open"]:

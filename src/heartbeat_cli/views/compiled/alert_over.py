@@ -3,14 +3,11 @@
 from heartbeat_cli.views.compiled import alert as base
 from heartbeat_cli.views.compiled.parts import Values, Write, part, shown
 
-SOURCES = {"alert.over.j2": 2522080838, "alert.j2": 413024899}
+SOURCES = {"alert.over.j2": 755127301, "alert.j2": 1911494674}
 
 
 def head(v: Values, w: Write) -> None:
-    w("<b>" + shown(v["mark"]) + " ")
-    if v["host"]:
-        w("[" + shown(v["host"]) + "] ")
-    w(shown(v["title"]) + "</b>")
+    w("<b>" + shown(v["mark"]) + " " + shown(v["bracket"]) + shown(v["title"]) + "</b>")
     if v["lasting"]:
         w(shown(v["_"](" after {lasting}", lasting=v["lasting"])))
     w("\n\n")
