@@ -49,6 +49,8 @@ def main() -> Rows:
 def _show(outcome: Outcome) -> None:
     figures = ", ".join(f"{number} {what}" for what, number in summary(outcome.record).items())
     print(f"    {figures}, {outcome.inside} runs with a failover inside, {outcome.seconds:.0f} s", flush=True)
+    for id_, said in outcome.record.unanswered.items():
+        print(f"    {id_} was sent again: {said}", flush=True)
     for line in outcome.wrong:
         print(f"    WRONG {line}", flush=True)
     for one in sorted(outcome.record.notices) if outcome.wrong else ():

@@ -106,3 +106,9 @@ def test_what_falls_again_after_a_step_has_helped_is_not_waited_for() -> None:
     helped = ATTEMPTS[0]._replace(verified=NOW + 1.5)
     later = ATTEMPTS[1]._replace(started=NOW + 1.9, finished=NOW + 2.3)
     assert not [one for one in violations(GOOD._replace(**soon, attempts=[helped, later])) if one.startswith("twice")]
+
+
+def test_a_message_whose_answer_was_lost_may_come_again() -> None:
+    twice = GOOD._replace(notices=[*NOTICES, NOTICES[0]._replace(at=NOTICES[0].at + 1.3)])
+    assert any("sent 2 times" in one for one in violations(twice))
+    assert violations(twice._replace(unanswered={NOTICES[0].id: "receiver: the connection broke off"})) == []

@@ -3,7 +3,8 @@
 lost          a run that ended well has its pass in the store, whole and once
 twice         each step that was taken is recorded, none begins while another one runs, whichever host takes them, and
               none for the same incident before the last one had its time or has helped
-unresolved    every message that something is down has one that it is over, and neither is sent twice
+unresolved    every message that something is down has one that it is over, and neither is sent twice, unless the answer
+              to the first was lost
 unfounded     every decision about a component follows from the votes that the deciding host could see
 """
 
@@ -66,6 +67,7 @@ class Record(NamedTuple):
     states: Mapping[str, str]  # of the components, at the end
     unsent: int  # notifications that wait at the end
     spools: int  # that are left at the end
+    unanswered: Mapping[str, str] = {}  # messages whose answer a host has waited for in vain, and what it says of that
 
 
 def violations(record: Record) -> list[str]:
@@ -130,7 +132,8 @@ def _unresolved(record: Record) -> Iterator[str]:
     alone = [(one.id, one.observer) for one in record.notices if one.type == "unconfirmed"]
     yield from (f"unresolved: {one} was sent {count} times" for one, count in Counter(alone).items() if count > 1)
     counts = Counter(one.id for one in record.notices if one.type != "unconfirmed")
-    yield from (f"unresolved: {id_} was sent {count} times" for id_, count in counts.items() if count > 1)
+    twice = {id_: count for id_, count in counts.items() if count > 1 and id_ not in record.unanswered}
+    yield from (f"unresolved: {id_} was sent {count} times" for id_, count in twice.items())
     for one in record.notices:
         if (end := _ENDS.get(one.type)) is not None:
             about, _, kind = one.id.rpartition("/")

@@ -175,6 +175,9 @@ class History:
             " FROM heartbeat_recoveries WHERE outcome <> 'held'"
             " ORDER BY key"
         )
+        unanswered = self._rows(
+            "SELECT alert_id, string_agg(error, '; ') FROM heartbeat_sends WHERE error IS NOT NULL GROUP BY alert_id"
+        )
         ((unsent,),) = self._rows("SELECT count(*) FROM heartbeat_outbox WHERE state <> 'sent'")
         return Record(
             self.story.ahead,
@@ -187,4 +190,5 @@ class History:
             dict(self._rows("SELECT component, state FROM heartbeat_state")),
             unsent,
             sum(len(one.spools()) for one in self.observers),
+            dict(unanswered),
         )
