@@ -144,8 +144,8 @@ def _give_up(request: Request, response: "Response", fault: Fault) -> NoReturn:
 
 def _may_have_arrived(request: Request, response: "Response") -> bool:
     """Whether bytes of the request may have gone out: the connection, and TLS, stood. How far a proxy came with them
-    nobody knows, so its connection counts."""
-    stood = "tls" if request.url.startswith("https:") and request.proxy is None else "connect"
+    nobody knows, so its connection counts; but it gets none before there is TLS with the target through it."""
+    stood = "tls" if request.url.startswith("https:") else "connect"
     return stood in response.phases
 
 
