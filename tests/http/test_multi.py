@@ -205,6 +205,16 @@ def test_an_endless_body_is_cut_and_counts_as_complete(behaviour: Behaviour) -> 
         assert answer.elapsed < 5
 
 
+def test_what_is_packed_more_than_once_is_not_unpacked() -> None:
+    """libcurl would, all of it in one call, and the others would wait: one of them called itself down for that."""
+    with hostile_server(hostile.nested_gzip) as peer, healthy_server() as other:
+        found: dict[str, Response] = {}
+        wanted = [Exchange(name, Request(one.url), 3.0) for name, one in (("peer", peer), ("other", other))]
+        drive(wanted, deadline=time.monotonic() + 10, done=lambda one, said: found.update({one.key: said}))
+    assert fault(found["peer"]) == Fault("too_large", "the answer is compressed more than once")
+    assert found["other"].fault is None
+
+
 @pytest.mark.parametrize("code", [b"9" * 5_000, b"2000", b"2e2"])
 def test_a_status_that_is_none_is_no_status(code: bytes, capfd: pytest.CaptureFixture[str]) -> None:
     with hostile_server(says(b"HTTP/1.1 %s OK\r\nContent-Length: 2\r\n\r\nok" % code)) as server:

@@ -91,7 +91,7 @@ class _Wire:
         self._sockets = Sockets()
         self._guard: TlsGuard | None = None  # once there is an exchange for it: what it imports is dear
         self._counts = False  # whether there is an exchange with `most`
-        self._held_by_done = 0.0  # seconds
+        self._held_by_one = 0.0  # seconds
         self._poller = poller()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._poller.watch)
@@ -118,7 +118,7 @@ class _Wire:
     @property
     def _held(self) -> float:
         """For how many seconds the wire could serve no socket: one call of libcurl, or of `done`, took all of them."""
-        return (self._guard.held if self._guard else 0.0) + self._held_by_done
+        return (self._guard.held if self._guard else 0.0) + self._held_by_one
 
     def close(self) -> None:
         """Closing libcurl joins its resolver threads, which a silent name service can hold for half a minute:
@@ -144,7 +144,7 @@ class _Wire:
     # --- one turn of the loop
 
     def _turn(self) -> None:
-        act = self._multi.socket_action if self._guard is None else self._guarded
+        act = self._timed if self._guard is None else self._guarded
         for fd, flags in self._poller.wait(self._pause()):
             act(fd, flags)
         if self._wake is not None and time.monotonic() >= self._wake:
@@ -153,6 +153,12 @@ class _Wire:
         self._collect()
         if self._counts and self._guard is not None:
             self._guard.shut_floods()
+
+    def _timed(self, fd: int, flags: int) -> None:
+        """Let libcurl act upon a socket; in one call it may unpack for long what others are to answer for."""
+        begun = time.monotonic()
+        self._multi.socket_action(fd, flags)
+        self._held_by_one += max(0.0, time.monotonic() - begun - _LONG)
 
     def _guarded(self, fd: int, flags: int) -> None:
         """Let libcurl act upon a socket, where there are https connections."""
@@ -242,7 +248,7 @@ class _Wire:
     def _report(self, exchange: Exchange, response: Response) -> None:
         begun = time.monotonic()
         follow_up = self._done(exchange, response)
-        self._held_by_done += max(0.0, time.monotonic() - begun - _LONG)
+        self._held_by_one += max(0.0, time.monotonic() - begun - _LONG)
         if follow_up is not None:
             self.enqueue(follow_up)
 

@@ -46,8 +46,8 @@ class Transfer:
     """One hop after another on one libcurl handle: the sinks that it writes into, and the reading of the result."""
 
     __slots__ = (
-        *("_alike", "body", "curl", "enough", "head", "header_bytes", "hop", "limit", "refused", "request", "status"),
-        "truncated",
+        *("_alike", "_packed", "body", "curl", "enough", "head", "header_bytes", "hop", "limit", "refused", "request"),
+        *("status", "truncated"),
     )
 
     def __init__(self, curl: Any) -> None:
@@ -59,10 +59,11 @@ class Transfer:
         cannot go out."""
         self.hop, self.limit = hop, limit
         self.request = request = hop.request
-        self.status = self.header_bytes = 0
+        self.status = self.header_bytes = self._packed = 0
+        self.refused: Fault | None = None
         self.head: list[bytes] = []
         self.body = bytearray()
-        self.truncated = self.refused = self.enough = False
+        self.truncated = self.enough = False
         before, self._alike = self._alike, None
         if before is not None and are_alike(request, before):
             configure_alike(self.curl, request, limit)
@@ -75,11 +76,17 @@ class Transfer:
         """Collect header lines; each status line starts afresh (interim answers), the byte count goes on."""
         self.header_bytes += len(line)
         if self.header_bytes > self.request.max_headers:
-            self.refused = True
+            limit = self.request.max_headers
+            self.refused = Fault("too_large", Text("the headers are larger than {limit} bytes", limit=limit))
             return 0
         if line.startswith(b"HTTP/"):
             self.head.clear()
-            self.status = _status(line)
+            self.status, self._packed = _status(line), 0
+        elif line[:1] in b"cC" and line[:17].lower() == b"content-encoding:":
+            self._packed += 1 + line.count(b",")
+            if self._packed > 1:  # each layer unfolds a thousandfold, within libcurl, before a byte of it is counted
+                self.refused = Fault("too_large", Text("the answer is compressed more than once"))
+                return 0
         self.head.append(line)
         if self.status in _REDIRECTS and line[:1] in b"\r\n" and self._location() is not None:
             return 0  # a redirect's body says nothing: do not even wait for its first byte
@@ -116,8 +123,7 @@ class Transfer:
         if location is not None and (code == 0 or stopped_by_us):
             return self._follow(location)
         if self.refused:
-            limit = self.request.max_headers
-            return self._response(Fault("too_large", Text("the headers are larger than {limit} bytes", limit=limit)))
+            return self._response(self.refused)
         if code == 0 or (stopped_by_us and (self.truncated or self.enough)):
             return self._response(None)
         fault = fault_of(self._state(code, said))
