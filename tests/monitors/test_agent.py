@@ -394,6 +394,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"url": "http:///health"}, "url", "is not an address like"),
     ({"url": "http://h:99999/"}, "url", "is not a URL: "),
     ({"url": "http://h:\N{ARABIC-INDIC DIGIT EIGHT}0/"}, "url", "is not a URL: "),
+    ({"url": "http://bob:pass#word@h/"}, "url", "is not a URL: its host or its port cannot be read"),
     ({"url": "http://h/a b"}, "url", "must not contain spaces"),
     ({"method": "GET /"}, "method", "is not an HTTP method like GET"),
     ({"headers": {"X-A": "1\r\nX-B: 2"}}, "headers", "a value has no line breaks"),

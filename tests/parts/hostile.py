@@ -197,8 +197,8 @@ def nested_gzip(connection: socket.socket, stop: threading.Event) -> None:
         stored = b"\0" + len(head).to_bytes(2, "little") + (len(head) ^ 0xFFFF).to_bytes(2, "little") + head
         head, unit = b"\x1f\x8b\x08\0\0\0\0\0\0\x03" + stored, packer.compress(inner) + packer.flush(zlib.Z_FULL_FLUSH)
     body = head + unit * (60_000 // len(unit))
-    said = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\ncontent-encoding: gzip, gzip\r\nContent-Length: {len(body) + 9}"
-    connection.sendall(f"{said}\r\n\r\n".encode() + body)
+    said = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\ncontent-encoding: gzip, gzip\r\n"
+    connection.sendall(f"{said}Content-Length: {len(body) + 9}\r\n\r\n".encode() + body)
     stop.wait()
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heartbeat_cli.domain.kinds.sse import Events, events
+from tests.parts.growth import growth
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,12 @@ def test_byte_by_byte(stream: bytes) -> None:
     parser = Events()
     whole = b"data: a\r\ndata: b\r\n" + stream + b"\ndata: end\n\n"
     assert [data for byte in whole for data in parser.feed(bytes([byte]))] == events(whole)
+
+
+def test_a_line_in_small_pieces_is_not_read_over_and_over() -> None:
+    def work(text: str) -> None:
+        parser = Events()
+        for sign in text.encode():
+            parser.feed(bytes([sign]))
+
+    assert growth(work, lambda size: "x" * size, 20_000) < 25
