@@ -16,9 +16,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from heartbeat_cli.http.curl import pycurl
+
 _LONG = 0.1  # seconds after which a call counts as held
 _TICK = 0.05  # seconds between two looks at the call that is being made
 _RECEIVED = (128, "=Q")  # offset and form of tcpi_bytes_received, since Linux 4.1
+_CLOSED = 7  # TCP_CLOSE in linux/tcp.h: a connection that was refused, or has ended
+_MOST_LINKS = 16  # of a transfer; libcurl tries six addresses at once
 
 
 class TlsGuard:
@@ -33,16 +37,21 @@ class TlsGuard:
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def opener(self, transfer: Any, most: int, over_tls: bool) -> Callable[[int, Any], _socket.socket]:
-        """What libcurl calls for a new socket of a transfer, which may bring so many bytes."""
+    def opener(self, transfer: Any, most: int, over_tls: bool) -> Callable[[int, Any], _socket.socket | int]:
+        """What libcurl calls for a new socket of a transfer, which may bring so many bytes. It gives SOCKET_BAD where
+        none can be had."""
         if over_tls and self._thread is None:
             self._thread = threading.Thread(target=self._watch, daemon=True)
             self._thread.start()
 
-        def open_socket(_purpose: int, address: Any) -> _socket.socket:
-            link = _socket.socket(address.family, address.socktype, address.protocol)
+        def open_socket(_purpose: int, address: Any) -> _socket.socket | int:
             with self._lock:
-                self._links.setdefault(transfer, []).append((link, most))
+                links = self._links[transfer] = _alive(self._links.get(transfer, []))
+                try:
+                    link = _socket.socket(address.family, address.socktype, address.protocol)
+                except OSError:  # pycurl would print a traceback of each
+                    return int(pycurl.SOCKET_BAD)
+                links.append((link, most))
             return link  # libcurl gets a descriptor of its own
 
         return open_socket
@@ -85,6 +94,30 @@ class TlsGuard:
                         self._cut.add(transfer)
                         with suppress(OSError):
                             link.shutdown(_socket.SHUT_RDWR)
+
+
+def _alive(links: list[tuple[_socket.socket, int]]) -> list[tuple[_socket.socket, int]]:
+    """The connections that may bring something yet, with room for one more; the others are closed. A name may have
+    thousands of addresses, of which each is tried."""
+    alive = []
+    for link, most in links:
+        if _is_closed(link):
+            link.close()
+        else:
+            alive.append((link, most))
+    while len(alive) >= _MOST_LINKS:
+        link, _ = alive.pop(0)
+        with suppress(OSError):
+            link.shutdown(_socket.SHUT_RDWR)  # libcurl must not go on with what is no longer watched
+        link.close()
+    return alive
+
+
+def _is_closed(link: _socket.socket) -> bool:
+    """Whether a connection that was begun has come to its end; False where the system does not say."""
+    with suppress(OSError, AttributeError):
+        return link.getsockopt(_socket.IPPROTO_TCP, _socket.TCP_INFO, 1) == bytes([_CLOSED])
+    return False
 
 
 def _read(link: _socket.socket) -> int:
