@@ -16,7 +16,6 @@ import pytest
 from heartbeat_cli.config import load, places
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.passes.housekeeping import tidy
-from heartbeat_cli.system import mounts
 from tests.parts import lacking
 from tests.parts.filesystems import mounted
 from tests.parts.users import NOBODY, need_root
@@ -174,35 +173,49 @@ def test_nothing_is_kept_of_a_configuration_from_a_pipe(main: Path) -> None:
 
 
 @pytest.fixture
-def on_disk() -> Iterator[Path]:
-    """A folder that is on no filesystem in memory."""
-    if mounts.in_memory("/var/tmp"):
-        lacking("a disk")
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """A folder on another device than the state folder."""
+    here = os.stat(tmp_path).st_dev
+    above = next((one for one in ("/dev/shm", "/var/tmp") if os.stat(one).st_dev != here), None)
+    if above is None:
+        lacking("two devices")
+    with tempfile.TemporaryDirectory(dir=above) as folder:
         yield Path(folder)
 
 
 @pytest.mark.parametrize("name", ["heartbeat.toml", "more/one.toml"])
-def test_nothing_is_kept_on_a_disk_of_what_is_in_memory(main: Path, on_disk: Path, name: str) -> None:
-    """As a Secret of Kubernetes is, and what systemd has decrypted. The file may have been on a disk before."""
-    (on_disk / "more").mkdir()
-    (on_disk / "more/one.toml").write_text(MORE)
-    path = on_disk / "heartbeat.toml"
-    path.write_text(MAIN.format(folder=on_disk))
-    run(path)
-    place = kept(load.read(path))
+def test_nothing_is_kept_of_what_is_on_another_device(main: Path, elsewhere: Path, name: str) -> None:
+    """As a Secret of Kubernetes is, and what systemd has decrypted. The file may have been beside the state before."""
+    run(main)
+    place = kept(load.read(main))
     assert place.exists()
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
-        moved = Path(memory) / "moved.toml"
-        shutil.move(on_disk / name, moved)
-        (on_disk / name).symlink_to(moved)
-        run(path)
-        assert not place.exists() and not any(prepared(path))
+    moved = elsewhere / "moved.toml"
+    shutil.move(main.parent / name, moved)
+    (main.parent / name).symlink_to(moved)
+    run(main)
+    assert not place.exists() and not any(prepared(main))
 
 
-def test_what_is_never_swapped_is_not_kept_where_that_may_be(main: Path) -> None:
-    need_root()
-    with mounted("ramfs", main.parent / "more") as more:
+def test_nothing_is_kept_in_a_state_folder_on_another_device(main: Path, elsewhere: Path) -> None:
+    """Nor does what somebody has moved there stay."""
+    run(main)
+    state = main.parent / "state"
+    state.symlink_to(shutil.move(state, elsewhere))
+    assert prepared(main) == [True, True] and list(elsewhere.rglob("prepared"))
+    run(main)
+    assert not list(elsewhere.rglob("prepared")) and not any(prepared(main))
+
+
+@pytest.mark.parametrize("kind", ["ramfs", "ext4"])
+def test_whatever_kind_of_filesystem_that_is(main: Path, kind: str) -> None:
+    """The image of the block device may be in memory, or encrypted: nobody can tell."""
+    options = ("-o", "loop") if kind == "ext4" else ()
+    image = main.parent / "image" if kind == "ext4" else Path("none")
+    if kind == "ext4":
+        with image.open("wb") as file:
+            file.truncate(20_000_000)
+        subprocess.run(["mkfs.ext4", "-q", image], check=True, timeout=60)
+    with mounted(kind, main.parent / "more", *options, source=image) as more:
         (more / "one.toml").write_text(MORE)
         run(main)
         assert not kept(load.read(main)).exists()

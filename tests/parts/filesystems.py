@@ -13,10 +13,10 @@ from tests.parts.users import need_root
 
 
 @contextmanager
-def mounted(kind: str, point: Path, *options: str) -> Iterator[Path]:
-    """A filesystem in memory, `tmpfs` or `ramfs`, over what stands there."""
+def mounted(kind: str, point: Path, *options: str, source: Path = Path("none")) -> Iterator[Path]:
+    """A filesystem over what stands there: in memory (`tmpfs`, `ramfs`), or in an image (`source`)."""
     need_root()
-    done = subprocess.run(["mount", "-t", kind, *options, "none", point], capture_output=True, check=False)
+    done = subprocess.run(["mount", "-t", kind, *options, source, point], capture_output=True, check=False)
     if done.returncode:
         lacking(f"the right to mount a {kind}")
     try:

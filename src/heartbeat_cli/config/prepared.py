@@ -2,7 +2,7 @@
 
 They are a file of the configuration's folder that `run` writes, mode 0600:
 
-    one line of JSON    version of heartbeat, CRC-32 of what follows; path, size in bytes and device of each file
+    one line of JSON    version of heartbeat, CRC-32 of what follows; path and size in bytes of each file
     the files           byte for byte, one behind the other
     JSON                a list of their tables
 
@@ -48,15 +48,14 @@ def tables_of(path: Path, data: bytes) -> Callable[[str, bytes], Tables | None]:
 def keep(config: Config) -> None:
     """Write the tables of a configuration of which a file was parsed. Without a word where that cannot be done, or
     where `tables_of` would look for them in another place: they are parsed again. Nothing stays of what the files no
-    longer say. Nothing is written of a configuration that came through a pipe, or to a disk of what is in memory only:
-    it may have been decrypted."""
+    longer say. Nothing is written of a configuration that came through a pipe, or of one with a file on another device
+    than the state folder: that may be in memory only, or encrypted."""
     if any(trusted.is_handed(one.path) for one in config.files):
         return
     with suppress(OSError, HeartbeatError):
         place = places.config_folder(config) / FILE
-        # Where all were prepared, the file has just been read: it is no pipe, and ours. On the same devices as when it
-        # was written, it still may be kept.
-        if all(one.prepared for one in config.files) and _devices(place) == [_device(one.path) for one in config.files]:
+        # Where all were prepared, the file has just been read: it is no pipe, and ours.
+        if all(one.prepared for one in config.files) and _paths(place) == _named(config) and _are_beside(config, place):
             return
         from heartbeat_cli.system import files
 
@@ -93,23 +92,24 @@ def _is_still_said(place: Path) -> bool:
 
 
 def _may_be_kept(config: Config, place: Path) -> bool:
-    """Whether `tables_of` will find it there, and that is no disk where a file is in memory only."""
-    if place != _place(Path(config.source), config.files[0].data):
-        return False
-    from heartbeat_cli.system import mounts
-
-    kinds = {mounts.in_memory(one.path) for one in config.files} - {None}
-    return kinds <= {mounts.in_memory(place.parent)} - {"unknown"}
+    """Whether `tables_of` will find it there, and it may be there."""
+    return place == _place(Path(config.source), config.files[0].data) and _are_beside(config, place)
 
 
-def _device(path: str) -> int:
-    return os.stat(path).st_dev
+def _are_beside(config: Config, place: Path) -> bool:
+    """Whether all files are on the device of the state folder: what may be read there may be written there."""
+    here = os.stat(place.parent).st_dev
+    return all(os.stat(one.path).st_dev == here for one in config.files)
 
 
-def _devices(place: Path) -> list[int]:
-    """The devices of the files in it by its first line, none where it has none."""
+def _named(config: Config) -> list[str]:
+    return [os.path.abspath(one.path) for one in config.files]
+
+
+def _paths(place: Path) -> list[str]:
+    """The paths of the files in it by its first line, none where it has none."""
     with suppress(OSError, ValueError, TypeError, LookupError, RecursionError), place.open("rb") as kept:
-        return [device for _, _, device in json.loads(kept.readline(_MOST))[2]]
+        return [path for path, _ in json.loads(kept.readline(_MOST))[2]]
     return []
 
 
@@ -122,7 +122,7 @@ def _text(config: Config) -> str:
     head = [
         __version__,
         crc32(rest),
-        [[os.path.abspath(one.path), len(one.data), _device(one.path)] for one in config.files],
+        [[path, len(one.data)] for path, one in zip(_named(config), config.files, strict=True)],
     ]
     return f"{json.dumps(head)}\n{rest.decode()}"
 
@@ -135,7 +135,7 @@ def _read(place: Path) -> dict[str, tuple[bytes, Tables]]:
     if len(data) > _MOST or version != __version__ or crc32(data[end:]) != checksum:
         return {}
     texts = []
-    for path, size, _ in kept:
+    for path, size in kept:
         texts.append((path, data[end : end + size]))
         end += size
     return {path: (text, tables) for (path, text), tables in zip(texts, json.loads(data[end:]), strict=True)}

@@ -16,9 +16,6 @@ _REMOTE = frozenset({"cifs", "9p", "ceph", "glusterfs", "lustre", "afs", "fuse",
 _REMOTE_FAMILIES = ("nfs", "smb", "fuse.", "davfs")
 
 
-_IN_MEMORY = frozenset({"tmpfs", "ramfs", "devtmpfs"})
-
-
 class Mount(Record):
     """One mounted filesystem. `device` is the same for every mount of it; `root` is the part shown there."""
 
@@ -46,20 +43,6 @@ def read(proc: str = "/proc") -> list[Mount]:
     """Every mount this process sees, in order of mounting. Raises OSError."""
     with open(f"{proc}/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
         return parse(file.read())
-
-
-def in_memory(path: str | os.PathLike[str]) -> str | None:
-    """The kind of the filesystem that a file is on if that is in memory (`tmpfs`, `ramfs`), else None. Where the mount
-    table cannot be read it is `unknown`. Raises OSError where there is no such file."""
-    device = os.stat(path).st_dev
-    major, minor = os.major(device), os.minor(device)
-    if major:  # a disk has a device of its own
-        return None
-    try:
-        kinds = {one.kind for one in read() if one.device == f"{major}:{minor}"}
-    except OSError:
-        return "unknown"
-    return next(iter(kinds & _IN_MEMORY), None)
 
 
 def parse(mountinfo: str) -> list[Mount]:
