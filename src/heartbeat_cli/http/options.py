@@ -40,15 +40,6 @@ def newer(name: str, value: int | bytes, version: int | None = None) -> list[tup
 
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
-# A wheel of pycurl brings an OpenSSL built for another system's paths: look where systems keep their roots.
-_CA_BUNDLES = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-)
-
 _ALWAYS: tuple[tuple[int, int | str | bytes], ...] = (
     (pycurl.NOSIGNAL, 1),
     *newer("QUICK_EXIT", 1),
@@ -205,18 +196,13 @@ def _configure_proxy(curl: Any, request: Request, proxy: str) -> None:
 
 def _bundle(request: Request) -> bytes | None:
     """The file with the certificates to trust; None where none are checked."""
-    bundle = (request.ca_file or _system_bundle()) if request.verify_tls else None
-    return os.fsencode(bundle) if bundle else None
+    if not request.verify_tls:
+        return None
+    if request.ca_file:
+        return os.fsencode(request.ca_file)
+    from heartbeat_cli.system import roots
 
-
-def _system_bundle() -> str | None:
-    candidates = (os.environ.get("SSL_CERT_FILE"), *_CA_BUNDLES)
-    found = next((path for path in candidates if path and os.path.isfile(path)), None)
-    if found is None:
-        from certifi import where
-
-        return where()
-    return found
+    return os.fsencode(roots.bundle())
 
 
 def _header_lines(request: Request) -> list[bytes]:
