@@ -2,6 +2,7 @@
 of the time that the module `selectors` takes, and with that module elsewhere."""
 
 import select
+from contextlib import suppress
 from typing import Protocol
 
 from heartbeat_cli.http.curl import pycurl
@@ -39,12 +40,16 @@ class _Epoll:
         if what == pycurl.POLL_REMOVE:
             if known is not None:
                 del self._watched[fd]
-                self._epoll.unregister(fd)
+                with suppress(OSError):  # an older libcurl says so after it has closed the socket
+                    self._epoll.unregister(fd)
             return
         events = self._events.get(what, 0)
         if known != events:
             self._watched[fd] = events
-            (self._epoll.register if known is None else self._epoll.modify)(fd, events)
+            try:
+                (self._epoll.register if known is None else self._epoll.modify)(fd, events)
+            except FileNotFoundError:  # another socket has the number by now
+                self._epoll.register(fd, events)
 
     def wait(self, seconds: float, /) -> list[tuple[int, int]]:
         flags = self._flags

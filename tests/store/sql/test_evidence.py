@@ -31,7 +31,7 @@ HELD = stacked(
     ]
 )
 CHINESE = (
-    "1 分鐘前：100 個連接已用 98 個\n71 個連接：角色 app，idle in transaction，最長的已有 47 分鐘\nis being stopped"
+    "1 分鐘前：100 個連接已用 98 個\n71 個連接：role app，idle in transaction，最長的已有 47 分鐘\nis being stopped"
 )
 
 
@@ -80,14 +80,14 @@ def test_a_secret_is_in_neither_the_lines_nor_their_source(store: Database) -> N
         store, stacked([Text("role {role}", role="hunter2secret"), Text("is being stopped")]), ("hunter2secret",)
     )
     ((source,),) = store.rows("SELECT source FROM heartbeat_texts")
-    assert "hunter2" not in text + source and shown(store, text) == "角色 •••\n正被停止"
+    assert "hunter2" not in text + source and shown(store, text) == "role •••\n正被停止"
 
 
 def test_what_does_not_fit_is_left_out_by_lines(store: Database) -> None:
     lines = [Text("role {role}", role=f"{number:03}" + "x" * 50) for number in range(60)]
     text = stacked(lines, 1_000)
     assert len(text) <= 1_000 and text.endswith("x\n…") and isinstance(text, Text)
-    assert shown(store, kept(store, text)).startswith("角色 000x")
+    assert shown(store, kept(store, text)).startswith("role 000x")
     assert stacked(["a", "b"]) == "a\nb" and type(stacked(["a", "b"])) is str
     assert stacked([]) == "" and stacked([HELD, "c"]).count("\n") == 3
     assert translated(stacked([HELD, "c"]), "zh-HK") == CHINESE + "\nc"
