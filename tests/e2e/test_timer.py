@@ -441,4 +441,4 @@ def test_a_pass_under_the_rules_of_the_cronjob(tmp_path: Path) -> None:
     said = docker(*words, "sh", "-c", tell, "sh", *container["args"])
     assert "no connection to 127.0.0.1:5432: Connection refused; going on with /var/lib/heartbeat/heartbeat-" in said
     names = sorted(line.rpartition("/")[2] for line in said.splitlines()[1:])
-    assert names == ["config", "prepared", "run.lock", "spool.db"]
+    assert names == ["config", "run.lock", "spool.db"]
