@@ -78,6 +78,13 @@ def test_mistakes_without_end_are_counted(tmp_path: Path) -> None:
     assert "more" in config.unresolved[-1]
 
 
+def test_each_wrong_entry_says_what_is_wrong_with_it(tmp_path: Path) -> None:
+    """Also those that are only counted."""
+    config = read(tmp_path, [{"n": f"b{n}", f"v{n}": None} for n in range(9)])
+    said = {id_: str(one.broken) for id_, one in config.components.items() if one.broken}
+    assert len(said) == 9 and all(said[f"w-b{n}"].startswith(f"v{n}: expected texts") for n in range(9))
+
+
 def test_what_stands_for_an_entry_goes_when_the_file_is_right_again(tmp_path: Path) -> None:
     wrong = read(tmp_path, ["a", "b c"], BLOCK.replace("{n}", "{name}"))
     assert wrong.components["w-_"].stands_for == Block("w-{name}", False)

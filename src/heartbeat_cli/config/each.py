@@ -97,10 +97,10 @@ def _of_file(
             why = why or (_twice(id_) if id_ in seen else f"makes a component {format_value(id_)}: {ID_RULE}")
         if why:
             mistakes.append(why)
+            line = problems.line(where, why)
             if len(mistakes) <= _NOTED:
-                problems.add_unresolved(where, why)
-            shown = getattr(problems.unresolved[-1], "text", "")
-            (files.lost if fits else files.left_out).setdefault(id_ if fits else block, shown)
+                problems.unresolved.append(line)
+            (files.lost if fits else files.left_out).setdefault(id_ if fits else block, line.text)
         if fits:
             seen.add(id_)
             good.append(values)

@@ -45,10 +45,10 @@ class Problems:
         self._given: dict[str, str] = {}  # what references gave, and the references
 
     def add(self, key: str, text: str) -> None:
-        self.lines.append(self._line(key, text))
+        self.lines.append(self.line(key, text))
 
     def add_unresolved(self, key: str, text: str) -> None:
-        self.unresolved.append(self._line(key, text))
+        self.unresolved.append(self.line(key, text))
 
     def demote(self, since: int) -> str | None:
         """Count what was noted since `len(lines)` was that as unresolved; the first of it, None where there is none."""
@@ -73,7 +73,7 @@ class Problems:
         self.secrets.add(value)
         self._given[value] = reference
 
-    def _line(self, key: str, text: str) -> str:
+    def line(self, key: str, text: str) -> Problem:
         """One line, whatever the file contains, without values that `env:` or `file:` gave."""
         hidden = redact(text, worth_hiding(self.secrets))
         for value, reference in self._given.items():

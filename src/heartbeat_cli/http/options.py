@@ -122,7 +122,7 @@ def configure(curl: Any, request: Request, limit: float) -> None:
         _configure_proxy(curl, request, request.proxy)
 
 
-# What a handle is told of a request, besides its address.
+# What of a request is set on a handle, besides its address.
 TOLD = attrgetter(
     *("method", "headers", "body", "unix_socket", "verify_tls", "ca_file", "cert_file", "key_file", "proxy")
 )

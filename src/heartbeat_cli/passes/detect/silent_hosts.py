@@ -117,7 +117,6 @@ def _about_faults(db: Database, config: Config, gone: Collection[str]) -> list[s
     """Which open faults other hosts see themselves, so that they do not come from this silence: a line, or none. How
     that is which only silent hosts check is not known anyway."""
     from heartbeat_cli.domain.checking.result import FAILURES
-    from heartbeat_cli.store.state import states
 
     votes, apart, witnesses = peers.newest_votes(db), list[str](), set[str]()
     for id_ in states.open_incidents(db):
