@@ -160,7 +160,7 @@ def test_the_process_knows_nothing_that_it_does_not_need(tmp_path: Path, monkeyp
         f"open({str(tmp_path / 'seen')!r}, 'w').write(open('/proc/self/environ').read())\nraise ImportError\n"
     )
     given = {
-        **{"PATH": "/usr/bin", "HOME": str(tmp_path), "TZ": "Asia/Hong_Kong", "SSL_CERT_FILE": "/etc/own-ca.pem"},
+        **{"PATH": "/usr/bin", "HOME": str(tmp_path), "TZ": "Asia/Hong_Kong", "SSL_CERT_FILE": "/etc/passwd"},
         **{"PYTHONPATH": str(tmp_path), "DSN_PASSWORD": "hunter22", "HTTPS_PROXY": "http://127.0.0.2:1"},
         **{"PYTHONSTARTUP": "/tmp/x.py", "PYTHONWARNINGS": "ignore", "SSLKEYLOGFILE": str(tmp_path / "keys")},
     }

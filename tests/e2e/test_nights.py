@@ -380,7 +380,7 @@ def test_a_step_that_heartbeat_takes_is_to_be_waited_for() -> None:
 
 
 def test_the_message_of_a_silent_host_says_whether_that_has_to_do_with_other_faults() -> None:
-    apart = "The fault of Shop Assistant does not come from this silence: it is seen by hk-1, hk-2, too"
+    apart = "The fault of Shop Assistant does not come from this silence: it is seen by hk-1, hk-2"
     assert f"\n{apart}\n" in night(8)[1]
 
 

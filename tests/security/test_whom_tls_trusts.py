@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli.channels import email
+from heartbeat_cli.channels import apprise, email
 from heartbeat_cli.domain.checking.result import CheckContext
 from heartbeat_cli.http.call import Call, NoAnswer, make
 from heartbeat_cli.monitors import tcp
+from heartbeat_cli.plugin_host import host
 from tests.parts.http import Server, certificate, healthy_server
 from tests.parts.users import NOBODY, as_user, need_root
 from tests.parts.verb import heartbeat
@@ -78,6 +79,18 @@ def test_what_another_user_says_is_passed_over(
 def test_our_own_file_counts(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
     assert accepted(server) == {"http": True, "tcp": True, "email": True}
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+@pytest.mark.parametrize("how", HOSTILE)
+def test_the_processes_of_plugins_and_of_apprise_are_not_told(
+    how: str, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate(tmp_path)
+    monkeypatch.setenv(variable, named(how, tmp_path))
+    assert variable not in host._environment() and variable not in apprise._environment(None)
+    monkeypatch.setenv(variable, str(tmp_path / "cert.pem"))
+    assert host._environment()[variable] == apprise._environment(None)[variable] == str(tmp_path / "cert.pem")
 
 
 @pytest.mark.parametrize(

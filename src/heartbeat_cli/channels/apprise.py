@@ -25,7 +25,6 @@ from heartbeat_cli.redact import pieces, redact
 
 _LACKING = "the package apprise is not installed: pip install 'heartbeat-cli[apprise]'"
 _ADDRESS = re.compile(r"([a-z][a-z0-9_+.-]*)://\S.*", re.I)
-_KEPT = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # a company has its own
 _MENDABLE = 300.0  # seconds until the next try of what a person has to mend first
 _GOOD = ("recovered", "degraded_ended", "observer_sees", "store_restored", "observed_again")
 _TYPES = {"low": "info", "medium": "warning", "high": "failure", "severe": "failure"}
@@ -98,9 +97,9 @@ def _in_a_process(asked: dict[str, Any], timeout: float, proxy: str | None) -> d
 def _environment(proxy: str | None) -> dict[str, str]:
     """The small one of every program that is started, where to find certificates and packages, and no proxy but this.
     The passwords of ~/.netrc are not read; heartbeat comes from where it is."""
-    from heartbeat_cli.system import process
+    from heartbeat_cli.system import process, roots
 
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    kept = roots.for_programs()
     if proxy not in (None, proxies.NONE):
         kept |= {"http_proxy": str(proxy), "https_proxy": str(proxy), "no_proxy": "localhost,127.0.0.0/8,::1"}
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

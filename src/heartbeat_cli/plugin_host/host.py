@@ -20,12 +20,12 @@ from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import PluginError, Unobservable
 from heartbeat_cli.plugin_host import child, frames
 from heartbeat_cli.plugin_host.installed import Plugin
-from heartbeat_cli.system import process, trusted
+from heartbeat_cli.system import process, roots, trusted
 
 IMPORT = 3.0  # seconds a plug-in may take to be imported, Python's start included
 _HANGS = 2.0  # seconds without a fork for a call, after which the process counts as hung
 _END = 2.0  # seconds for the process to end
-_KEPT = ("PYTHONPATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "LD_LIBRARY_PATH")
+_KEPT = ("PYTHONPATH", "LD_LIBRARY_PATH")
 
 
 def named(plugin: Plugin, said: str) -> str:
@@ -188,4 +188,4 @@ def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     path = os.pathsep.join(filter(None, (kept.get("PYTHONPATH"), root)))
-    return process.minimal_env({**kept, "PYTHONPATH": path})
+    return process.minimal_env({**kept, **roots.for_programs(), "PYTHONPATH": path})

@@ -6,7 +6,7 @@ other user owns or may write. OpenSSL itself asks nobody, so `ssl` is given a fi
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system import trusted
@@ -20,6 +20,7 @@ _BUNDLES = (
     "/etc/ssl/cert.pem",
 )
 _FILE, _FOLDER = "SSL_CERT_FILE", "SSL_CERT_DIR"
+_ALL = (_FILE, _FOLDER, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # the last two are for libraries: a file or a folder
 
 
 def bundle() -> str:
@@ -37,12 +38,22 @@ def bundle() -> str:
 
 def for_ssl() -> str | None:
     """The file to give to `ssl`; None where that may go by the environment itself."""
-    return bundle() if passed_over(os.environ) else None
+    return bundle() if _refused(os.environ, (_FILE, _FOLDER)) else None
+
+
+def for_programs() -> dict[str, str]:
+    """The variables that count, for a program that we start and that goes by them."""
+    named = {name: os.environ[name] for name in _ALL if os.environ.get(name)}
+    return {name: path for name, path in named.items() if _why_not(name, path) is None}
 
 
 def passed_over(environment: Mapping[str, str]) -> str | None:
     """Which variable is passed over, and why; None where none is."""
-    for name in (_FILE, _FOLDER):
+    return _refused(environment, _ALL)
+
+
+def _refused(environment: Mapping[str, str], names: Iterable[str]) -> str | None:
+    for name in names:
         named = environment.get(name)
         if named and (why := _why_not(name, named)) is not None:
             return Text("{name} is passed over: {why}", name=name, why=why)

@@ -44,7 +44,7 @@ WORDS = {
     "recovering": N_("recovering"),
     "resolved": N_("resolved"),
     "nobody_looks": N_("Nobody checks these now, so how they are is not known: {names}"),
-    "faults_apart": N_("The fault of {names} does not come from this silence: it is seen by {hosts}, too"),
+    "faults_apart": N_("The fault of {names} does not come from this silence: it is seen by {hosts}"),
     "nobody_restarts": N_("Nobody restarts these now: {names}"),
     "this_host": N_("this host"),
     "severity_is": N_("severity: {severity}"),

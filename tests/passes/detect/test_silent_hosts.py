@@ -85,7 +85,7 @@ def test_faults_that_others_see_themselves_do_not_come_from_the_silence(
     both = Hosts(store, store_url, tmp_path, "ab", quorum=1)
     both.round(4, a="unhealthy", b="healthy")
     both.round(13, a="unhealthy")
-    apart = "The fault of web does not come from this silence: it is seen by a, too"
+    apart = "The fault of web does not come from this silence: it is seen by a"
     assert both.alert("observer_silent")["details"]["text"] == apart
 
 
