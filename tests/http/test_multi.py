@@ -205,14 +205,42 @@ def test_an_endless_body_is_cut_and_counts_as_complete(behaviour: Behaviour) -> 
         assert answer.elapsed < 5
 
 
-def test_what_is_packed_more_than_once_is_not_unpacked() -> None:
+@pytest.mark.parametrize(
+    "codings",
+    [
+        "Content-Encoding: gzip, gzip\r\ncontent-encoding: gzip, gzip\r\n",
+        "HTTP/1.1 200 a:b\r\n".join(["Content-Encoding: gzip\r\n"] * 4),  # to libcurl a header like any other
+    ],
+    ids=["lists", "like a status line"],
+)
+def test_what_is_packed_more_than_once_is_not_unpacked(codings: str) -> None:
     """libcurl would, all of it in one call, and the others would wait: one of them called itself down for that."""
-    with hostile_server(hostile.nested_gzip) as peer, healthy_server() as other:
+    with hostile_server(hostile.nested_gzip(codings)) as peer, healthy_server() as other:
         found: dict[str, Response] = {}
         wanted = [Exchange(name, Request(one.url), 3.0) for name, one in (("peer", peer), ("other", other))]
         drive(wanted, deadline=time.monotonic() + 10, done=lambda one, said: found.update({one.key: said}))
     assert fault(found["peer"]) == Fault("too_large", "the answer is compressed more than once")
     assert found["other"].fault is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 503 No\r\nHTTP/1.1 200 a:b\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nHTTP/1.1 200 a:b\r\n\r\n",
+    ],
+    ids=["in the head", "as a trailer"],
+)
+def test_a_header_like_a_status_line_is_none(said: bytes) -> None:
+    with hostile_server(says(said)) as server:
+        answer = ask(server.url)
+        assert (answer.status, answer.body, answer.fault) == (503, b"ok", None)
+
+
+def test_what_follows_the_body_is_no_header_of_the_answer() -> None:
+    said = b"HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nRetry-After: 99\r\n\r\n"
+    with hostile_server(says(said)) as server:
+        assert "retry-after" not in dict(headers(ask(server.url).head))
 
 
 @pytest.mark.parametrize("code", [b"9" * 5_000, b"2000", b"2e2"])

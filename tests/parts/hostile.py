@@ -187,19 +187,24 @@ def gzip_bomb(connection: socket.socket, stop: threading.Event) -> None:
     connection.sendall(head.encode() + packed)
 
 
-def nested_gzip(connection: socket.socket, stop: threading.Event) -> None:
-    """gzip in gzip in gzip in gzip; the comment in the innermost head never ends, and so no byte of a body ever comes:
-    60 kB unfold to terabytes."""
-    head, unit = b"\x1f\x8b\x08\x10\0\0\0\0\0\x03", b"A" * 64
-    for _ in range(3):
-        packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-        inner = unit * (1_000_000 // len(unit))
-        stored = b"\0" + len(head).to_bytes(2, "little") + (len(head) ^ 0xFFFF).to_bytes(2, "little") + head
-        head, unit = b"\x1f\x8b\x08\0\0\0\0\0\0\x03" + stored, packer.compress(inner) + packer.flush(zlib.Z_FULL_FLUSH)
-    body = head + unit * (60_000 // len(unit))
-    said = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\ncontent-encoding: gzip, gzip\r\n"
-    connection.sendall(f"{said}Content-Length: {len(body) + 9}\r\n\r\n".encode() + body)
-    stop.wait()
+def nested_gzip(codings: str) -> Behaviour:
+    """gzip in gzip in gzip in gzip, by these header lines; the comment in the innermost head never ends, and so no byte
+    of a body ever comes: 60 kB unfold to terabytes."""
+
+    def behaviour(connection: socket.socket, stop: threading.Event) -> None:
+        head, unit = b"\x1f\x8b\x08\x10\0\0\0\0\0\x03", b"A" * 64
+        for _ in range(3):
+            packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+            inner = unit * (1_000_000 // len(unit))
+            stored = b"\0" + len(head).to_bytes(2, "little") + (len(head) ^ 0xFFFF).to_bytes(2, "little") + head
+            packed = packer.compress(inner) + packer.flush(zlib.Z_FULL_FLUSH)
+            head, unit = b"\x1f\x8b\x08\0\0\0\0\0\0\x03" + stored, packed
+        body = head + unit * (60_000 // len(unit))
+        said = f"HTTP/1.1 200 OK\r\n{codings}Content-Length: {len(body) + 9}\r\n\r\n"
+        connection.sendall(said.encode() + body)
+        stop.wait()
+
+    return behaviour
 
 
 def says(raw: bytes) -> Behaviour:

@@ -73,15 +73,17 @@ class Transfer:
             self.curl.setopt(pycurl.WRITEFUNCTION, self._take_body)
 
     def _take_header(self, line: bytes) -> int | None:
-        """Collect header lines; each status line starts afresh (interim answers), the byte count goes on."""
+        """Collect header lines. The head of an interim answer gives way to the next; all bytes and codings count."""
         self.header_bytes += len(line)
         if self.header_bytes > self.request.max_headers:
             limit = self.request.max_headers
             self.refused = Fault("too_large", Text("the headers are larger than {limit} bytes", limit=limit))
             return 0
-        if line.startswith(b"HTTP/"):
+        if not self.head or self.head[-1][:1] in b"\r\n":
+            if self.head and not 100 <= self.status < 200:
+                return None  # a trailer, behind the body
             self.head.clear()
-            self.status, self._packed = _status(line), 0
+            self.status = _status(line)
         elif line[:1] in b"cC" and line[:17].lower() == b"content-encoding:":
             self._packed += 1 + line.count(b",")
             if self._packed > 1:  # each layer unfolds a thousandfold, within libcurl, before a byte of it is counted
