@@ -80,10 +80,16 @@ def _keys(store: Store) -> dict[tuple[str, Any], set[str]]:
         found[channel, batch].add(alert)
         found[channel, alert].add(alert)
     at = _epoch(store, "alert_time")
+    moments = {}
     for alert, kind, component, moment in store.ask(
         f"SELECT alert_id, alert_type, component, {at} FROM heartbeat_alert_rows"
     ):
         found["mail", (kind, component, int(moment))].add(alert)
+        moments[alert] = moment
+    # An incident that was over before it was told of is told in one mail, which bears the time of its end.
+    for (channel, key), alerts in list(found.items()):
+        if channel == "mail" and isinstance(key, str) and len(alerts) > 1:
+            found["mail", ("digest", "heartbeat", int(max(moments[alert] for alert in alerts)))] |= alerts
     return found
 
 

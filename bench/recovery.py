@@ -136,13 +136,13 @@ def _healed(some: Sequence[Fault]) -> float:
 
 
 def _explain(results: dict[Sort, list[Fault]]) -> None:
-    """What became of each that was to be healed and was not."""
+    """What became of each that was to be healed and was not, or was restarted more often than it may."""
     for sort, some in results.items():
         for one in some:
-            if not (one.given_up if sort.budget else one.healed):
-                print(
-                    f"  {one.part.id}: declared {one.declared}, really well {one.well}, ended {one.ended}: {one.last}"
-                )
+            good = one.given_up and one.restarts <= sort.budget if sort.budget else one.healed
+            if not good:
+                seen = f"declared {one.declared}, really well {one.well}, ended {one.ended}, restarts {one.restarts}"
+                print(f"  {one.part.id}: {seen}: {one.last}")
     print()
 
 

@@ -128,7 +128,13 @@ def test_restarts_below_or_without_the_limit_are_well() -> None:
     assert read(answer, **memory).error == "crash loop: 1 restart since the last check"
     assert read(answer, settings=Settings("web", restart_limit=2), **memory).status == "healthy"
     assert read(answer, settings=Settings("web", restart_limit=0), **memory).status == "healthy"
-    assert read(answer, id="abc", restarts=9).status == "healthy", "started by hand: the count was set back"
+
+
+def test_a_start_by_hand_sets_the_count_back_and_what_it_has_then_came_after_it() -> None:
+    """A restart that does not mend a crash loop is not verified by a check that finds the container just started."""
+    assert read(state("running") | {"RestartCount": 0}, id="abc", restarts=9).status == "healthy"
+    found = read(state("running") | {"RestartCount": 4}, id="abc", restarts=9)
+    assert found.error == "crash loop: 4 restarts since the last check"
 
 
 @pytest.mark.parametrize(

@@ -252,7 +252,8 @@ def test_states(tmp_path: Path, properties: str, keys: dict[str, Any], status: s
         ("6", {"restarts": 5}, 1, "crash loop: 1 restart since the last check"),
         ("6", {"restarts": 5}, 2, None),
         ("9", {"restarts": 5}, 0, None),
-        ("1", {"restarts": 5}, 1, None),  # started by hand: the count was set back
+        ("0", {"restarts": 5}, 1, None),  # started by hand: the count was set back
+        ("1", {"restarts": 5}, 1, "crash loop: 1 restart since the last check"),  # and has risen since
         ("7", {}, 1, None),
         ("7", {"restarts": "5"}, 1, None),
         ("7", {"restarts": True}, 1, None),

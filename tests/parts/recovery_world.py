@@ -145,7 +145,9 @@ class World:
             sql = "SELECT verified, outcome, detail FROM heartbeat_recoveries WHERE component = ? ORDER BY key"
             tried = self._rows(sql, part.id)
             verified = next((row[0] - declared for row in tried if row[0] is not None and declared is not None), None)
-            last = " · ".join(f"{outcome}: {detail}" for _, outcome, detail in tried[-2:])
+            last = " · ".join(
+                f"{outcome}, {'not ' if at is None else ''}verified: {detail}" for at, outcome, detail in tried[-2:]
+            )
             found.append(
                 Fault(
                     part,

@@ -155,12 +155,12 @@ def _checksum(id_: str) -> str:
 
 
 def _restarts_since(id_: str, restarts: int, memory: Mapping[str, Any]) -> int:
-    """A new container of the same name and a start by hand count from zero again: then nothing is known. Earlier
-    versions remembered the id itself."""
+    """A start by hand sets the count back to zero: a figure below the last one is what came after that. Of a new
+    container of the same name nothing is known. Earlier versions remembered the id itself."""
     before = memory.get("restarts")
     if memory.get("id") not in (_checksum(id_), id_) or isinstance(before, bool) or not isinstance(before, int):
         return 0
-    return max(0, restarts - before)
+    return restarts - before if restarts >= before else restarts
 
 
 def _metrics(state: Mapping[str, Any], restarts: int, now: float) -> tuple[Metric, ...]:

@@ -174,11 +174,11 @@ def _reading(settings: Settings, context: CheckContext, answer: Answer) -> Readi
 
 
 def _restarts_since(restarts: int | None, memory: Mapping[str, Any]) -> int:
-    """A start by hand and a reboot set the counter back: a figure below the last one is no difference."""
+    """A start by hand and a reboot set it back to zero: a figure below the last one is what came after that."""
     before = memory.get("restarts")
     if restarts is None or isinstance(before, bool) or not isinstance(before, int):
         return 0
-    return max(0, restarts - before)
+    return restarts - before if restarts >= before else restarts
 
 
 def _judge(settings: Settings, properties: systemd.Properties, restarts: int) -> _Verdict:
