@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from heartbeat_cli.errors import HeartbeatError, Stopped
-from heartbeat_cli.system import lean_path  # noqa: F401 - before anything imports pathlib
+from heartbeat_cli.system import environment, lean_path  # noqa: F401 - lean_path: before anything imports pathlib
 
 if TYPE_CHECKING:
     from heartbeat_cli.commands._base import App
@@ -24,6 +24,7 @@ _GARBAGE = 100_000  # objects between two searches for garbage: a pass is over b
 def main(args: list[str] | None = None) -> NoReturn:
     """Run a verb and end the process with its exit code."""
     gc.set_threshold(_GARBAGE)
+    environment.judge()
     for number in range(3):
         # A closed stream's number would be taken by the next file that is opened: the lock, a socket.
         with suppress(OSError):

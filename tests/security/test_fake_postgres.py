@@ -218,7 +218,7 @@ def test_a_file_of_another_users_home_stops_no_pass(home: Path, what: str, where
     assert f"{path} is a pipe, and not a file" in done.out + done.err, done
 
 
-@pytest.mark.parametrize("name", [".postgresql/root.crt", ".pg_service.conf"])
+@pytest.mark.parametrize("name", [".postgresql/root.crt", ".pg_service.conf", ".pgpass"])
 def test_no_file_of_another_users_home_says_whom_to_trust(home: Path, name: str) -> None:
     theirs = home / "theirs"
     (theirs / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,19 +1,16 @@
 """SSL_CERT_FILE says whom to trust only where no other user can say it by that."""
 
+import json
 import os
-import socket
-import ssl
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from heartbeat_cli.channels import apprise, email
-from heartbeat_cli.domain.checking.result import CheckContext
-from heartbeat_cli.http.call import Call, NoAnswer, make
-from heartbeat_cli.monitors import tcp
-from heartbeat_cli.plugin_host import host
-from tests.parts.http import Server, certificate, healthy_server
+from tests.parts.http import Certificate, Server, certificate, healthy_server
+from tests.parts.smtp import smtp_server
 from tests.parts.users import NOBODY, as_user, need_root
 from tests.parts.verb import heartbeat
 
@@ -47,50 +44,51 @@ def named(how: str, folder: Path) -> str:
     return os.path.relpath(path) if how == "relative" else str(path)
 
 
-def accepted(server: Server) -> dict[str, bool]:
+def accepted(folder: Path, server: Server, **variables: str) -> dict[str, bool]:
     """Who accepts the certificate of the server."""
-    found = {}
-    try:
-        found["http"] = make(Call(server.url), 5).status == 200
-    except NoAnswer:
-        found["http"] = False
-    port = int(server.url.rpartition(":")[2].strip("/"))
-    settings = tcp.Settings("127.0.0.1", port, tls=True)
-    found["tcp"] = tcp.probe(settings, CheckContext("x", 5.0, 1_800_000_000.0)).status != "unhealthy"
-    context = email._context(email.Settings("127.0.0.1", "a@b.example", ("c@d.example",), port=port))
-    assert context is not None
-    try:
-        with socket.create_connection(("127.0.0.1", port), 5) as link:
-            context.wrap_socket(link, server_hostname="127.0.0.1").close()
-        found["email"] = True
-    except ssl.SSLCertVerificationError:
-        found["email"] = False
-    return found
+    port = server.url.rpartition(":")[2]
+    with smtp_server(Certificate(folder / "cert.pem", folder / "key.pem"), tls=True) as box:
+        (folder / "heartbeat.toml").write_text(
+            f'[heartbeat]\nstate_dir = "{folder}/state"\n[components.http]\nkind = "agent"\nurl = "{server.url}/"\n'
+            f'[components.tcp]\nkind = "tcp"\nhost = "127.0.0.1"\nport = {port}\ntls = true\n[channels.mail]\n'
+            f'kind = "email"\nhost = "127.0.0.1"\nport = {box.port}\nsecurity = "tls"\nfrom = "a@b.example"\n'
+            'to = ["c@d.example"]\n'
+        )
+        seen = json.loads(heartbeat(folder, "check", "--all", "--format", "json", **variables).out)
+        mailed = heartbeat(folder, "notify", "--test", "mail", **variables).code == 0
+        assert mailed == bool(box.mails)
+    return {one["component"]: one["status"] == "healthy" for one in seen} | {"email": mailed}
 
 
 @pytest.mark.parametrize("how", HOSTILE)
-def test_what_another_user_says_is_passed_over(
-    how: str, tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", named(how, tmp_path))
-    assert accepted(server) == {"http": False, "tcp": False, "email": False}
+def test_what_another_user_says_is_passed_over(how: str, tmp_path: Path, server: Server) -> None:
+    found = accepted(tmp_path, server, SSL_CERT_FILE=named(how, tmp_path))
+    assert found == {"http": False, "tcp": False, "email": False}
 
 
-def test_our_own_file_counts(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
-    assert accepted(server) == {"http": True, "tcp": True, "email": True}
+def test_our_own_file_counts(tmp_path: Path, server: Server) -> None:
+    found = accepted(tmp_path, server, SSL_CERT_FILE=str(tmp_path / "cert.pem"))
+    assert found == {"http": True, "tcp": True, "email": True}
 
 
-@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-@pytest.mark.parametrize("how", HOSTILE)
-def test_the_processes_of_plugins_and_of_apprise_are_not_told(
-    how: str, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+PROGRAM = """
+import json, sys
+from heartbeat_cli.channels import apprise
+from heartbeat_cli.plugin_host import host
+from heartbeat_cli.system import environment
+environment.judge()
+json.dump([host._environment(), apprise._environment(None)], sys.stdout)
+"""
+
+
+@pytest.mark.parametrize("how", [*HOSTILE, "ours"])
+def test_the_processes_of_plugins_and_of_apprise_are_not_told(how: str, tmp_path: Path) -> None:
     certificate(tmp_path)
-    monkeypatch.setenv(variable, named(how, tmp_path))
-    assert variable not in host._environment() and variable not in apprise._environment(None)
-    monkeypatch.setenv(variable, str(tmp_path / "cert.pem"))
-    assert host._environment()[variable] == apprise._environment(None)[variable] == str(tmp_path / "cert.pem")
+    path = str(tmp_path / "cert.pem") if how == "ours" else named(how, tmp_path)
+    variables = dict.fromkeys(("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), path)
+    done = subprocess.run([sys.executable, "-c", PROGRAM], env=variables, capture_output=True, check=True)
+    for environment in json.loads(done.stdout):
+        assert variables.items() <= environment.items() if how == "ours" else variables.keys().isdisjoint(environment)
 
 
 @pytest.mark.parametrize(

@@ -118,11 +118,9 @@ def _context(settings: Settings) -> "SSLContext | None":
         return None
     import ssl
 
-    from heartbeat_cli.system import roots
-
     if settings.ca_file:
         trusted.check_readable(settings.ca_file)
-    context = ssl.create_default_context(cafile=settings.ca_file or roots.for_ssl())
+    context = ssl.create_default_context(cafile=settings.ca_file)
     if not settings.verify_tls:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -161,12 +161,15 @@ def imports_for_faults(config: Any) -> tuple[Callable[[], object], ...]:
 
 def _remarks(config: Any) -> Iterator[tuple[str, str]]:
     """What a run says once a day while it is so, and under which name: a proxy in the environment, which is not
-    followed, and blocks that stand for what is not watched."""
+    followed, variables that were dropped, and blocks that stand for what is not watched."""
     from heartbeat_cli.domain.text import Text
     from heartbeat_cli.http import proxies
+    from heartbeat_cli.system import environment
 
     if ignored := proxies.ignored(config.heartbeat.proxy, os.environ):
         yield "proxy", Text("{text}: {advice}", text=ignored, advice=proxies.ADVICE)
+    for name, said, advice in environment.remarks():
+        yield name, Text("{text}: {advice}", text=said, advice=advice)
     if config.groups:
         from heartbeat_cli.config import unused
 

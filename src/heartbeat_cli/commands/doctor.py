@@ -73,7 +73,7 @@ def _families(app: App) -> "Iterator[Iterable[Finding]]":
         yield hosts.named(config, _observers(app))
     yield checks.components(config, app.now())
     yield connections.findings(config)
-    yield connections.certificates(os.environ)
+    yield connections.variables()
     yield checks.channels(config)
     yield _buttons(app)
     yield checks.proxy(config, os.environ)

@@ -202,7 +202,7 @@ def manager(group: Group) -> str:
         from heartbeat_cli.domain.kinds import docker_host
 
         with suppress(ValueError):
-            return docker_host.find(str(group.table.get("host", docker_host.AUTO)), os.environ).host
+            return docker_host.address(str(group.table.get("host", docker_host.AUTO)), os.environ)
         return ""
     systemctl, user = units_by(group)
     return f"{' '.join(systemctl)}{' --user' if user else ''}"

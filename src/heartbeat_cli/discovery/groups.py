@@ -95,7 +95,7 @@ def _asked(group: Group) -> tuple[str, Any]:
 def _containers(host: str, groups: Sequence[Group]) -> _Names | None:
     """Names by group; None where the Engine does not answer."""
     try:
-        engine = docker_host.find(host, os.environ)
+        engine = docker_host.find(host, os.environ, trusted.why_not)
     except ValueError:
         return None
     (listed,) = ask(engine, ["/containers/json?all=1"], MOST_LISTED, time.monotonic() + _SECONDS)

@@ -33,6 +33,7 @@ from heartbeat_cli.domain.plain import one_line, system_words
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.system import trusted
 
 # Labels, environment and five health outputs of 4 kB each stand in an inspect; 256 of them may come at once.
 _NEVER = "0001-01-01"  # what Docker says of a moment that has not come
@@ -76,7 +77,7 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
 
 def request(settings: Settings, context: CheckContext) -> Request:
     try:
-        engine = find(settings.host, os.environ)
+        engine = find(settings.host, os.environ, trusted.why_not)
     except ValueError as error:
         raise Unobservable(Text("cannot reach Docker at {where}", where=str(error))) from None
     path = "/info" if settings.daemon else f"/containers/{_quoted(settings.container or '')}/json"
@@ -121,7 +122,7 @@ def _read_container(settings: Settings, response: Response, context: CheckContex
         return reading
     from heartbeat_cli.monitors import _container_log  # most containers are well, and every pass pays for imports
 
-    return _container_log.added(reading, answer, state, find(settings.host, os.environ), context)
+    return _container_log.added(reading, answer, state, find(settings.host, os.environ, trusted.why_not), context)
 
 
 def _judge(

@@ -138,12 +138,10 @@ def _talk(
 def _secured(settings: Settings, link: socket.socket) -> "ssl.SSLSocket":
     import ssl
 
-    from heartbeat_cli.system import roots
-
     try:
         if settings.ca_file:
             trusted.check_readable(settings.ca_file)
-        tls = ssl.create_default_context(cafile=settings.ca_file or roots.for_ssl())
+        tls = ssl.create_default_context(cafile=settings.ca_file)
     except OSError as error:
         raise Unobservable(
             Text(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.postgres.login import Login
-from heartbeat_cli.system import trusted
+from heartbeat_cli.system import environment, trusted
 from heartbeat_cli.system.relay import Relay
 
 if TYPE_CHECKING:
@@ -25,25 +25,32 @@ if TYPE_CHECKING:
 _MOST_ASIDES = 10_000
 _MOST_BESIDES, _HONEST = 262_144, 1_024
 
-# What it reads by itself: the keyword, the variable, and the name in $HOME where neither says another.
+# What it reads by itself: the keyword, the variable, and the name in $HOME where neither says another (of some none).
 _FILES = (
     ("sslrootcert", "PGSSLROOTCERT", ".postgresql/root.crt"),
     ("sslcrl", "PGSSLCRL", ".postgresql/root.crl"),
+    ("sslcrldir", "PGSSLCRLDIR", ""),
     ("sslcert", "PGSSLCERT", ".postgresql/postgresql.crt"),
     ("sslkey", "PGSSLKEY", ".postgresql/postgresql.key"),
+    ("passfile", "PGPASSFILE", ".pgpass"),
     ("servicefile", "PGSERVICEFILE", ".pg_service.conf"),
+    ("", "PGSYSCONFDIR", ""),
 )
+_OF_SERVICES = ("PGSERVICEFILE", "PGSYSCONFDIR")
 
 
 def unusable_file(params: Mapping[str, str]) -> str | None:
     """Why libpq must not be let at a file that it would read for these parameters: a pipe, which it would wait at for
-    ever, or one of another user's home ($HOME need not be ours: `sudo -E`)."""
+    ever, or one of another user's home ($HOME need not be ours: `sudo -E`). Or why it must not go on without a file,
+    whose variable was dropped: without its authority or list of revoked certificates it would trust more."""
     home = os.environ.get("HOME", "")
     for key, variable, usual in _FILES:
-        if key == "servicefile" and not (params.get("service") or os.environ.get("PGSERVICE")):
+        if not _is_read(variable, params):
             continue
         named = params.get(key) or os.environ.get(variable)
-        path = named or os.path.join(home, usual)
+        if not named and variable in environment.dropped:
+            return environment.remark(variable)
+        path = named or (os.path.join(home, usual) if usual else "")
         try:
             found = os.stat(path)
             if stat.S_ISFIFO(found.st_mode) and not trusted.is_handed(path):
@@ -53,6 +60,13 @@ def unusable_file(params: Mapping[str, str]) -> str | None:
         except (OSError, ValueError):  # none there: libpq says so where it needs one
             continue
     return None
+
+
+def _is_read(variable: str, params: Mapping[str, str]) -> bool:
+    """Whether libpq reads what the variable would name."""
+    if variable in _OF_SERVICES:
+        return bool(params.get("service") or os.environ.get("PGSERVICE"))
+    return variable != "PGPASSFILE" or not (params.get("password") or os.environ.get("PGPASSWORD"))
 
 
 class Stranger(Exception):

@@ -3,7 +3,7 @@
 Used by the docker monitor (over the wire) and the docker action (over the SDK): both mean the same engine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from heartbeat_cli.domain.checking.exchange import Request
 from heartbeat_cli.domain.plain import is_word
@@ -56,14 +56,20 @@ def problems(container: str, host: str) -> list[tuple[str, str]]:
         found.append(("container", f"{container!r} is no container name: letters, digits, _ . -"))
     if host not in ("", AUTO):
         try:
-            find(host, {})
+            address(host, {})
         except ValueError as error:
             found.append(("host", str(error)))
     return found
 
 
-def find(host: str, environ: Mapping[str, str]) -> Engine:
-    """The engine that `host` means. Raises ValueError, one plain line, for what cannot be an engine."""
+def address(host: str, environ: Mapping[str, str]) -> str:
+    """How people are told of the engine that `host` means. Raises ValueError as `find` does for what cannot be one."""
+    return find(host, environ, lambda path: None).host
+
+
+def find(host: str, environ: Mapping[str, str], why_not: Callable[[str], str | None]) -> Engine:
+    """The engine that `host` means; `why_not` says of a file in $HOME why it must not be used. Raises ValueError, one
+    plain line, for what cannot be an engine, and for one whose certificates must not be used."""
     if host in ("", AUTO):
         host = environ.get("DOCKER_HOST") or DEFAULT
     scheme, separator, rest = host.partition("://")
@@ -74,11 +80,11 @@ def find(host: str, environ: Mapping[str, str]) -> Engine:
             raise ValueError(f"{host}: expected unix:///path/to/docker.sock")
         return Engine(host, "http://docker", socket=rest)
     if scheme in ("tcp", "http", "https"):
-        return _over_tcp(scheme, rest, environ)
+        return _over_tcp(scheme, rest, environ, why_not)
     raise ValueError(f"{host}: expected unix:///path or tcp://host:port ({scheme}:// is not supported)")
 
 
-def _over_tcp(scheme: str, rest: str, environ: Mapping[str, str]) -> Engine:
+def _over_tcp(scheme: str, rest: str, environ: Mapping[str, str], why_not: Callable[[str], str | None]) -> Engine:
     """TLS is switched on as the SDK does it: by an https scheme, DOCKER_TLS_VERIFY or DOCKER_CERT_PATH."""
     folder, verify = environ.get("DOCKER_CERT_PATH", ""), bool(environ.get("DOCKER_TLS_VERIFY"))
     tls = scheme == "https" or (scheme == "tcp" and bool(folder or verify))
@@ -91,16 +97,20 @@ def _over_tcp(scheme: str, rest: str, environ: Mapping[str, str]) -> Engine:
         raise ValueError(f"{scheme}://{rest}: {error}") from None
     if not name:
         raise ValueError(f"{scheme}://{rest}: expected {scheme}://host:port")
-    address = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+    at = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
     path = parts.path.rstrip("/")
     if not tls:
-        return Engine(f"tcp://{address}{path}", f"http://{address}{path}")
-    if not folder and verify:
+        return Engine(f"tcp://{at}{path}", f"http://{at}{path}")
+    at_home = not folder and verify
+    if at_home:
         folder = f"{environ.get('HOME', '')}/.docker"
     files = [f"{folder}/{file}" if folder else None for file in ("ca.pem", "cert.pem", "key.pem")]
+    for file in files if at_home else ():
+        if (why := why_not(str(file))) is not None:
+            raise ValueError(f"tcp://{at}{path}: {file}: {why}")
     return Engine(
-        f"tcp://{address}{path}",
-        f"https://{address}{path}",
+        f"tcp://{at}{path}",
+        f"https://{at}{path}",
         None,
         verify or not folder,
         *files,

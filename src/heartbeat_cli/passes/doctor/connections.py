@@ -11,7 +11,7 @@ from heartbeat_cli.domain.finding import Finding
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.postgres import libpq
-from heartbeat_cli.system import roots
+from heartbeat_cli.system import environment
 
 _HERE = ("localhost", "127.", "::1", "/", "@")
 _ROOTS = "sslrootcert=/path/to/ca.pem"  # of the authority that signed the server's certificate
@@ -46,10 +46,10 @@ def findings(config: Config) -> Iterator[Finding]:
         yield Finding(Text("tls of {key}", key=one.key), "warn", one.text, one.advice)
 
 
-def certificates(environment: Mapping[str, str]) -> Iterator[Finding]:
-    """A variable that names the certificates to trust, and is not followed."""
-    if text := roots.passed_over(environment):
-        yield Finding("tls", "warn", text, Text("unset it, or name a file of root's or of your own"))
+def variables() -> Iterator[Finding]:
+    """Variables that name files for libraries, and are not followed."""
+    for _, text, advice in environment.remarks():
+        yield Finding("environment", "warn", text, advice)
 
 
 def _strings(config: Config) -> Iterator[tuple[str, str]]:

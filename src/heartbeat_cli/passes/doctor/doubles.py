@@ -46,7 +46,7 @@ def _thing(one: Component) -> tuple[str, ...] | None:
     if one.kind == "docker" and one.settings.container:
         host = one.settings.host
         with suppress(ValueError):
-            host = docker_host.find(host, os.environ).host
+            host = docker_host.address(host, os.environ)
         return "docker", host, one.settings.container
     if one.kind == "service" and one.settings.unit:
         return "service", *one.settings.systemctl, str(one.settings.user), systemd.full_name(one.settings.unit)
