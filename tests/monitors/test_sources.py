@@ -440,6 +440,7 @@ def test_one_source_in_time_and_one_not() -> None:
             ["done.redis.host", "done.redis.port", "done.redis.db"],
         ),
         (Source(redis=RedisSource(("GET", "a"), user="u")), ["done.redis.user"]),
+        (Source(redis=RedisSource(("GET", "a"), requirepeer="u")), ["done.redis.requirepeer"]),
         (Source(redis=RedisSource(("info",))), ["done.redis.field"]),
         (Source(redis=RedisSource(("GET", "a"), field="b")), ["done.redis.field"]),
         (Source(file=FileSource("log")), ["done.file.path"]),

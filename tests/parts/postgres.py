@@ -354,7 +354,8 @@ class Server:
     def dsn(self, *, user: str = "postgres", password: str = "", dbname: str = "postgres") -> str:
         """Over TCP; the password is left out when empty."""
         login = f"{user}:{password}" if password else user
-        return f"postgresql://{login}@127.0.0.1:{self.port}/{dbname}?sslmode=disable&gssencmode=disable"
+        runs_as = f"&requirepeer={account()}" if account() not in (None, "postgres") else ""
+        return f"postgresql://{login}@127.0.0.1:{self.port}/{dbname}?sslmode=disable&gssencmode=disable{runs_as}"
 
     def admin_dsn(self, dbname: str = "postgres") -> str:
         """Over the Unix socket, where no password is asked."""

@@ -32,7 +32,7 @@ class Container:
 
     def __init__(self, name: str, port: int) -> None:
         self.name = name
-        self.dsn = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        self.dsn = f"postgresql://postgres@127.0.0.1:{port}/postgres?requirepeer=nobody"  # on the host's network
 
     def stop(self) -> None:
         docker("stop", "--time", "5", self.name)

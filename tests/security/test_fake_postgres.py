@@ -2,10 +2,7 @@
 
 import os
 import pwd
-import shutil
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,56 +12,10 @@ import pytest
 
 from heartbeat_cli.discovery import local
 from tests.parts import lacking
+from tests.parts.false_postgres import fake, heard
 from tests.parts.verb import heartbeat
 
 PASSWORD = "s3cr3t-of-root"
-# Says to whoever comes: your password, in clear; keeps what comes then.
-FAKE = """
-import os, socket, struct, sys
-os.umask(0)
-if sys.argv[1].startswith(("/", "@")):
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(sys.argv[1].replace("@", "\\0"))
-else:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", int(sys.argv[1])))
-listener.listen(16)
-print("ready", flush=True)
-while True:
-    client, _ = listener.accept()
-    client.settimeout(2)
-    try:
-        while (begin := client.recv(4096))[4:8] in (b"\\x04\\xd2\\x16\\x2f", b"\\x04\\xd2\\x16\\x30"):
-            client.sendall(b"N")
-        client.sendall(b"R\\0\\0\\0\\x08\\0\\0\\0\\x03")
-        print("heard", begin[8:] + client.recv(4096), flush=True)
-    except OSError:
-        pass
-    client.close()
-"""
-
-
-@contextmanager
-def fake(place: str, user: str) -> Iterator[subprocess.Popen[str]]:
-    """Such a server at a Unix socket or a port of 127.0.0.1, run by that user."""
-    if os.getuid() != 0:
-        lacking("root, to act as another user")
-    if shutil.which("setpriv") is None:
-        lacking("the program setpriv")
-    who = pwd.getpwnam(user)
-    argv = ["setpriv", f"--reuid={who.pw_uid}", f"--regid={who.pw_gid}", "--clear-groups", sys.executable, "-c", FAKE]
-    server = subprocess.Popen([*argv, place], stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    try:
-        assert server.stdout.readline() == "ready\n"
-        yield server
-    finally:
-        server.kill()
-        server.wait()
-        server.stdout.close()
-        if place.startswith("/"):
-            Path(place).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -86,12 +37,6 @@ def _speaks_tls() -> Iterator[int]:
         listener.shutdown(socket.SHUT_RDWR)
         for client in kept:
             client.close()
-
-
-def heard(server: "subprocess.Popen[str]") -> str:
-    server.kill()
-    assert server.stdout is not None
-    return server.stdout.read()
 
 
 @pytest.fixture

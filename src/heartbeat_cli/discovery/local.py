@@ -145,8 +145,7 @@ def _targets() -> Iterator[tuple[str, int | None, bool]]:
         at = port if name == host else _POSTGRES
         if at not in covered or name != "localhost":
             bracketed = f"[{name}]" if ":" in name else name
-            trusted = name != "localhost" or peers.on_port(at)
-            yield f"postgresql://{bracketed}:{at}/postgres{_user('?')}", at, trusted and _takes((name, at))
+            yield f"postgresql://{bracketed}:{at}/postgres{_user('?')}", at, _takes((name, at))
 
 
 def _user(sign: str) -> str:

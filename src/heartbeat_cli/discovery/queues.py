@@ -9,8 +9,8 @@ import time
 
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.errors import Unobservable
-from heartbeat_cli.postgres import peers
-from heartbeat_cli.system.resp import Conversation
+from heartbeat_cli.system import tcp_owner
+from heartbeat_cli.system.resp import USERS, Conversation
 from heartbeat_cli.system.tcp import DialError, dial
 
 PORT = 6379
@@ -32,10 +32,10 @@ class Queue(Record):
 def queues(seconds: float, port: int = PORT) -> tuple[list[Queue], str]:
     """The queues, and a note where there is a Redis that may not be asked."""
     deadline = time.monotonic() + seconds
-    if not peers.on_port(port, "redis", "valkey"):
-        return [], f"Redis on port {port}: not asked, for another user listens there"
     try:
         with dial(_HOST, port, seconds) as link:
+            if tcp_owner.stranger(link, *USERS) is not None:
+                return [], f"Redis on port {port}: not asked, for another user listens there"
             talk = Conversation(link, deadline)
             found = [one for one in (*_of_celery(talk), *_of_rq(talk)) if _is_plain(one.key)]
             return found[:_MOST], ""

@@ -5,12 +5,14 @@ https://redis.io/docs/latest/develop/reference/protocol-spec/
 
 import re
 import time
+from socket import socket
 
 from heartbeat_cli.domain.plain import one_line, system_words
-from heartbeat_cli.domain.text import Text
+from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors._sources import RedisSource
-from heartbeat_cli.system.resp import Conversation
+from heartbeat_cli.system import tcp_owner
+from heartbeat_cli.system.resp import USERS, Conversation
 from heartbeat_cli.system.tcp import DialError, dial
 
 _NUMBER = re.compile(r"[-+]?(?:[0-9]{1,300}(?:\.[0-9]{0,300})?(?:[eE][-+]?[0-9]{1,3})?|inf|nan)")
@@ -27,8 +29,9 @@ def problems(source: RedisSource) -> list[tuple[str, str]]:
         found.append(("port", f"expected 1 to 65535, got {source.port}"))
     if source.db < 0:
         found.append(("db", f"expected 0 or more, got {source.db}"))
-    if source.user is not None and source.password is None:
-        found.append(("user", "works only with password"))
+    for key in ("user", "requirepeer"):
+        if getattr(source, key) is not None and source.password is None:
+            found.append((key, "works only with password"))
     if source.command and (source.field is not None) != (source.command[0].upper() == "INFO"):
         found.append(("field", "is needed with INFO, and works only there"))
     return found
@@ -43,6 +46,8 @@ def read(source: RedisSource, deadline: float) -> float:
     """The number, by the deadline (time.monotonic()). Raises Unobservable."""
     try:
         with dial(source.host, source.port, max(0.05, deadline - time.monotonic())) as link:
+            if source.password is not None:
+                _check(link, source)
             reply = _reply(Conversation(link, deadline), source)
     except DialError as error:
         raise Unobservable(str(error)) from None
@@ -57,6 +62,13 @@ def read(source: RedisSource, deadline: float) -> float:
     if not _NUMBER.fullmatch(reply.strip()):
         raise Unobservable(Text("redis answers {said}, not a number", said=f'"{one_line(reply, 60)}"'))
     return float(reply)
+
+
+def _check(link: socket, source: RedisSource) -> None:
+    """Raises Unobservable where another user of this host may be waiting for the password."""
+    stranger = tcp_owner.stranger(link, *([source.requirepeer] if source.requirepeer else USERS))
+    if stranger is not None:
+        raise Unobservable(joined([stranger, Text("if it is meant, name that user with requirepeer")]))
 
 
 def _reply(talk: Conversation, source: RedisSource) -> str | None:

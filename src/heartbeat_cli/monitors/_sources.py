@@ -72,6 +72,8 @@ class RedisSource(Record):
     port: port number
     user: user of an ACL to log in as
     password: password to log in with, best as env:NAME
+    requirepeer: user (or its number) that a server of this host runs as, if not root, redis, valkey or heartbeat's own;
+        no other gets the password
     db: number of the database
     field: for INFO: the field whose number counts, such as total_commands_processed
     """
@@ -81,6 +83,7 @@ class RedisSource(Record):
     port: int = 6379
     user: str | None = None
     password: str | None = None
+    requirepeer: str | None = None
     db: int = 0
     field: str | None = None
 

@@ -6,7 +6,8 @@ degraded   it answered, and a warning limit is reached: connections, an open tra
 unhealthy  a server is there and refuses: too many connections, starting up, shutting down (waited for, up to
            `draining_limit`)
 error      nothing answered in time, or the connection broke
-unknown    this `dsn` does not get in: password, pg_hba.conf, no such database; that is no reason to restart it
+unknown    this `dsn` does not get in: password, pg_hba.conf, no such database, another user who listens on a port of
+           this host; that is no reason to restart it
 
 Grant the role `pg_monitor`; without it, heartbeat sees only its own sessions and says so. It works on a standby,
 through a pooler and with several hosts in the `dsn`. If the figures cannot be read, a server that answers is healthy.

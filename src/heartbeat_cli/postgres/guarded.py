@@ -89,12 +89,12 @@ class _Asides:
 
 class BoundedConnection:
     """An asynchronous connection of psycopg2 and its relay. `overrun` says what there was too much of, once there
-    was: of no further use then. `check` is told of each connection on a Unix socket
+    was: of no further use then. `check` is told of each socket that libpq has connected
     before a byte has gone either way, and raises Stranger."""
 
     overrun = ""
 
-    def __init__(self, connection: "Connection", check: Callable[[_socket.socket], None] | None = None) -> None:
+    def __init__(self, connection: "Connection", check: Callable[[_socket.socket, "Connection"], None]) -> None:
         self.connection, self._check = connection, check
         self._asides = _Asides()
         connection.notices = connection.notifies = self._asides  # type: ignore[assignment]
@@ -175,8 +175,7 @@ class BoundedConnection:
             peer.close()
             return
         try:
-            if peer.family == _socket.AF_UNIX and self._check is not None:
-                self._check(peer)
+            self._check(peer, self.connection)
         except Stranger:
             peer.close()
             raise

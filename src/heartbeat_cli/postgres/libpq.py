@@ -25,6 +25,7 @@ from heartbeat_cli.redact import redact, worth_hiding
 if TYPE_CHECKING:
     from _socket import socket
 
+    from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
 
 TroubleKind = Literal["connect", "timeout", "login", "answered"]
@@ -181,8 +182,7 @@ def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session
     if unusable := unusable_file(target):
         raise Trouble("login", Text("{where} is not asked: {why}", where=where, why=unusable))
     try:
-        named = target.get("requirepeer") or os.environ.get("PGREQUIREPEER")  # then libpq itself sees to it
-        line = BoundedConnection(psycopg2.connect(**target, async_=True), None if named else _check)
+        line = BoundedConnection(psycopg2.connect(**target, async_=True), _check)
         secrets |= _passwords(target, line.connection.info.password)  # libpq's, from ~/.pgpass or a service, too
         if line.wait(deadline, _MOST_CONNECTING):
             return Session(line, where, secrets)
@@ -198,11 +198,11 @@ def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session
     raise trouble
 
 
-def _check(peer: "socket") -> None:
-    """Raises Stranger, wherever the socket's name comes from: the DSN, $PGHOST, a service."""
+def _check(peer: "socket", connection: "Connection") -> None:
+    """Raises Stranger, wherever the server's place comes from: the DSN, $PGHOST, a service."""
     from heartbeat_cli.postgres import peers
 
-    peers.of_connection(peer)
+    peers.of_connection(peer, connection.info.dsn_parameters)
 
 
 def _refusal(message: str, where: str) -> Trouble:

@@ -1,20 +1,21 @@
 """Whether a local server may be PostgreSQL, or another user who poses as it and waits for a password.
 
 In a folder that everybody may write to, and on a port above 1,023, anybody can be first where PostgreSQL does not run.
-/proc/net/tcp is read here and not by psutil, which leaves out the user that a socket belongs to.
 """
 
 import _socket
 import os
 import stat
 import sys
-from pathlib import Path
+from collections.abc import Mapping
 
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.postgres.guarded import Stranger as Stranger
+from heartbeat_cli.system import tcp_owner
 
-_TRUSTED = ("root", "postgres")
-_LISTENING = "0A"
+_SERVER = "postgres"
+# What may stand before it on a port. Other users of the system, such as www-data and nobody, run code of strangers.
+_PROXIES = ("pgbouncer", "pgpool", "haproxy")
 
 
 def of_socket(path: str) -> str | None:
@@ -26,60 +27,42 @@ def of_socket(path: str) -> str | None:
         found = os.lstat(path)
     except OSError:
         return None  # there is none: connecting says so
-    if stat.S_ISLNK(found.st_mode) or found.st_uid not in _trusted():
+    if stat.S_ISLNK(found.st_mode) or not tcp_owner.is_trusted(found.st_uid, _SERVER):
         raise Stranger(
             Text(
                 "{path} belongs to {who}, where everybody may make one",
                 path=path,
-                who=_name(found.st_uid) or f"uid {found.st_uid}",
+                who=tcp_owner.said(found.st_uid),
             )
         )
-    return _name(found.st_uid)
+    return tcp_owner.name(found.st_uid)
 
 
-def of_connection(link: _socket.socket) -> None:
-    """Raises Stranger when the server at the other end of a Unix socket may be another user's: in a folder that
-    everybody may write to, or without a place in any (`@name`)."""
+def of_connection(link: _socket.socket, params: Mapping[str, str]) -> None:
+    """Raises Stranger when the server at the other end may be another user's, for the parameters that libpq goes by,
+    wherever it has them from. With `requirepeer` libpq itself sees to a Unix socket, but to no port."""
+    named = params.get("requirepeer")
+    if link.family != _socket.AF_UNIX:
+        _on_port(link, named, params.get("sslmode", ""))
+    elif not named:
+        _on_socket(link)
+
+
+def _on_port(link: _socket.socket, named: str | None, sslmode: str) -> None:
+    if sslmode in ("verify-ca", "verify-full"):  # libpq connects with no other, and not without a root certificate
+        return
+    stranger = tcp_owner.stranger(link, *([named] if named else (_SERVER, *_PROXIES)))
+    if stranger is not None:
+        raise Stranger(stranger)
+
+
+def _on_socket(link: _socket.socket) -> None:
+    """In a folder that everybody may write to, or without a place in any (`@name`)."""
     name = link.getpeername()
     if isinstance(name, str) and name.startswith("/"):
         of_socket(name)
         return
     uid = int.from_bytes(link.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)[4:8], sys.byteorder)
-    if uid not in _trusted():
-        who = _name(uid) or f"uid {uid}"
+    if not tcp_owner.is_trusted(uid, _SERVER):
+        who = tcp_owner.said(uid)
         raise Stranger(Text("the server at that socket runs as {who}, and everybody may make one", who=who))
-
-
-def on_port(port: int, *names: str) -> bool:
-    """Whether nobody but trusted users, and those of these names, listens on this TCP port of this host."""
-    trusted = _trusted(*names)
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            lines = Path(table).read_text(encoding="ascii").splitlines()[1:]
-        except (OSError, ValueError):
-            continue
-        for _, local, _, state, *rest in map(str.split, lines):
-            if state == _LISTENING and int(local.rpartition(":")[2], 16) == port and int(rest[3]) not in trusted:
-                return False
-    return True
-
-
-def _trusted(*names: str) -> set[int]:
-    import pwd
-
-    found = {os.getuid(), 0}
-    for name in (*_TRUSTED, *names):
-        try:
-            found.add(pwd.getpwnam(name).pw_uid)
-        except KeyError:
-            continue
-    return found
-
-
-def _name(uid: int) -> str | None:
-    import pwd
-
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return None

@@ -11,6 +11,7 @@ from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 
+USERS = ("redis", "valkey", "haproxy")  # as which a server of this host runs, or what stands before it
 _MOST_BYTES = 1_048_576  # of a reply
 _LONGEST_LINE = 4_096
 _MOST_NAMES = 1_000
