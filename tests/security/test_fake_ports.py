@@ -139,3 +139,20 @@ def test_a_real_redis_is_asked(home: Path, tmp_path: Path) -> None:
     with redis.running(tmp_path, password=PASSWORD) as server:
         done = queue(home, server.port)
     assert '"status": "healthy"' in done.out, done
+
+
+@pytest.mark.parametrize("how", ["dsn", "service"])
+@pytest.mark.parametrize("where", ["component", "store"])
+def test_no_key_is_a_library_to_load(home: Path, where: str, how: str) -> None:
+    """libpq takes sslkey=WORD:KEY for an engine of OpenSSL, and loads WORD as code: a row of an inventory that is put
+    into a DSN may say so, or a service file. (A variable is judged as a path.)"""
+    library = home / "library"
+    library.write_text("not one, as the loader would say")
+    key = f"sslmode=require&sslcert={home}/cert.pem&sslkey={library}:x"
+    (home / "services").write_text("[engine]\n" + key.replace("&", "\n") + "\n")
+    port = free_port()
+    with fake(str(port), "root", certificate=certificate(home)):
+        more = key if how == "dsn" else "service=engine"
+        done = check(home, where, dsn(port, more=more), PGSERVICEFILE=str(home / "services"))
+    assert "sslkey names a library, which would run as heartbeat does" in done.out + done.err, done
+    assert "SSL engine" not in done.out + done.err

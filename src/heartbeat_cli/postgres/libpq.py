@@ -183,6 +183,10 @@ def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session
         raise Trouble("login", Text("{where} is not asked: {why}", where=where, why=unusable))
     try:
         line = BoundedConnection(psycopg2.connect(**target, async_=True), _check)
+        if ":" in line.connection.info.dsn_parameters.get("sslkey", ""):  # an OpenSSL engine; not loaded as yet
+            line.close()
+            why = Text("sslkey names a library, which would run as heartbeat does")
+            raise Trouble("login", Text("{where} is not asked: {why}", where=where, why=why))
         secrets |= _passwords(target, line.connection.info.password)  # libpq's, from ~/.pgpass or a service, too
         if line.wait(deadline, _MOST_CONNECTING):
             return Session(line, where, secrets)

@@ -78,7 +78,7 @@ def _paths(name: str, value: str) -> list[str]:
         sort, colon, path = value.partition(":")
         if colon and not sort.startswith("/"):  # KEYRING, MEMORY, KCM: no file
             return [path.lstrip(":")] if sort in ("FILE", "DIR", "WRFILE") else []
-    if (name == "PGSSLROOTCERT" and value == "system") or (name == "PGSSLKEY" and ":" in value):  # of an engine
+    if name == "PGSSLROOTCERT" and value == "system":
         return []
     return [value]
 
