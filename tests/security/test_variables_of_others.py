@@ -229,7 +229,6 @@ CASES = [
 WORDS = [
     ("KRB5CCNAME", "KEYRING:persistent:0"),
     ("PGSSLROOTCERT", "system"),
-    ("PGSSLKEY", "pkcs11:token"),
     ("TMPDIR", "/tmp"),
     ("KRB5CCNAME", "FILE:{own}/cc"),
     ("SSLKEYLOGFILE", ""),
