@@ -53,6 +53,40 @@ _PAGES = (
     "<p " + " " * 1_000_000,
     "<p" + " " * 1_000_000 + "x>",  # as it has its end, its attributes are looked for
     "<p>" * 1_000_000,
+    """<div style='background:image-set("http://127.0.0.1/" 1x)'>x</div>""",  # loads, without `url`
+    """<div style='background:-webkit-image-set("http://127.0.0.1/" 1x)'>x</div>""",
+    """<div style="background:cross-fade('http://127.0.0.1/','x')">x</div>""",
+    """<p style="font-family:'http://127.0.0.1/'">x</p>""",
+    '<div style="margin:-900px 0 0 -900px">x</div>',  # covers, without `position`
+    '<div style="margin:0;margin-top:-900px">x</div>',
+    '<div style="transform:scale(9)">x</div>',
+    '<div style="translate:-900px -900px">x</div>',
+    '<div style="scale:9">x</div>',
+    '<div style="zoom:9">x</div>',
+    '<div style="inset:0">x</div>',
+    '<div style="float:left">x</div>',
+    '<div style="text-indent:-900px">x</div>',
+    '<div style="vertical-align:900px">x</div>',
+    '<div style="font:99px/0 serif">x</div>',
+    '<div style="line-height:.1">x</div>',
+    '<div style="line-height:1px">x</div>',
+    '<div style="height:0">x</div>',
+    '<div style="max-height:0">x</div>',
+    '<div style="box-shadow:0 0 0 999px #fff">x</div>',
+    '<div style="outline:900px solid #fff">x</div>',
+    '<div style="width:calc(9px)">x</div>',
+    '<div style="max-width:99999px">x</div>',
+    '<div style="color:var(--x)">x</div>',
+    '<div style="--x:9px">x</div>',
+    '<div style="animation:x 1s">x</div>',
+    '<div style="margin:0;margin">x</div>',
+    '<div style="margin:0}body{color:red">x</div>',
+    '<div style="margin:0/**/">x</div>',
+    '<div class="toolbar">x</div>',
+    '<table align="left"><tr><td>x</table>',
+    '<td width="99999">x',
+    '<div style="' + "margin:0;" * 200_000 + '">x</div>',
+    """<div style="font-family:""" + "a " * 200_000 + '">x</div>',
 )
 
 
@@ -68,9 +102,26 @@ def test_a_report_of_another_host_is_mailed_as_text_if_its_page_does_anything(pa
     assert time.monotonic() - begun < 2
 
 
-def test_a_report_of_our_own_is_mailed_as_it_is(tmp_path: Path) -> None:
+LOCALES = ("en", "zh-HK", "zh-CN")
+_STILL = (
+    '<!DOCTYPE html><html lang="en"><body style="margin:0; padding:16px 4px;"><p STYLE="Color:Red">x</p></body></html>',
+    """<p style="font:15px/1.5 system-ui,'Segoe UI',sans-serif;font-family:'Noto Sans CJK HK', serif">x</p>""",
+    '<table width="100%" border="0" cellpadding="4" align="center"><tr><td colspan="2" bgcolor="#fff">x</table>',
+    '<div style="border:1px solid #8884;border-top:5px solid red;border-radius:6px;max-width:1000px;width:100%">x',
+    '<p style="line-height:1.35;font-size:1.2em;font-weight:600;opacity:.75;text-align:right;background:#8881">x',
+    '<a href="https://example.org/" title="x"><img src="data:image/png;base64,AAAA" alt="x" width="20" height="9"></a>',
+)
+
+
+@pytest.mark.parametrize("page", _STILL, ids=lambda page: page[:20])
+def test_looks_that_templates_of_mails_have_are_still(page: str) -> None:
+    assert is_still(page)
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_report_of_our_own_is_mailed_as_it_is(tmp_path: Path, locale: str) -> None:
     (tmp_path / "heartbeat.toml").write_text(
-        f'[heartbeat]\nstate_dir = "{tmp_path}/state"\n[report]\nchannels = ["log"]\n'
+        f'[heartbeat]\nlocale = "{locale}"\nstate_dir = "{tmp_path}/state"\n[report]\nchannels = ["log"]\n'
         '[components.bad]\nkind = "command"\ncommand = ["sh", "-c", "echo \'<b>\\"x\\"\'; false"]\nfail_threshold = 1\n'
         'exit_codes = "plain"\n'
         f'[channels.log]\nkind = "file"\npath = "{tmp_path}/log"\n'

@@ -13,6 +13,7 @@ import pytest
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting import telegram_text
 from heartbeat_cli.domain.alerting.alert import Alert, Sent
+from heartbeat_cli.domain.alerting.still_page import is_still
 from heartbeat_cli.domain.checking.coverage import Degraded, Gap
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.reporting.availability import stories
@@ -227,6 +228,12 @@ def test_a_page_whoever_speaks_in_it(tmp_path: Path) -> None:
     assert "&lt;script&gt;" in text
     (tmp_path / "page.html").write_text(text)
     assert chromium.open_page(tmp_path / "page.html").console == []
+
+
+@pytest.mark.parametrize("locale", ["en", "zh-HK", "zh-CN"])
+def test_what_a_mail_carries_is_only_looked_at(good: Summary, bad: Summary, locale: str) -> None:
+    for made in (good, bad, hostile()):
+        assert is_still(report.letter(made, locale).page)
 
 
 def test_texts_whoever_speaks_in_them() -> None:
