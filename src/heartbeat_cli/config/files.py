@@ -13,7 +13,7 @@ from heartbeat_cli.domain.record import Record
 from heartbeat_cli.errors import ConfigError
 from heartbeat_cli.system import trusted
 
-_MAX_BYTES = 4_000_000  # bytes of a configuration file: whatever is bigger is something else
+MAX_BYTES = 4_000_000  # bytes of a configuration file: whatever is bigger is something else
 _MAX_FILES = 1_000
 _BY_ID = ("components", "channels", "maintenance", "defaults")  # sections that several files may share
 
@@ -98,11 +98,11 @@ def _shown(place: Path, beside: Path) -> Path:
 
 def _bytes(path: Path) -> bytes:
     try:
-        data = trusted.read(path, _MAX_BYTES)
+        data = trusted.read(path, MAX_BYTES)
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
-    if len(data) > _MAX_BYTES:
-        raise ConfigError([f"{path}: is larger than {_MAX_BYTES // 1_000_000} MB: that is no configuration"])
+    if len(data) > MAX_BYTES:
+        raise ConfigError([f"{path}: is larger than {MAX_BYTES // 1_000_000} MB: that is no configuration"])
     return data
 
 
