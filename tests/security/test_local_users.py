@@ -142,10 +142,10 @@ def test_the_file_channel_writes_into_nothing_that_is_planted(shared: Path, home
     assert done.code == 1 and str(shared) in done.out, done
 
 
-def test_our_own_link_is_followed(shared: Path, home: Path) -> None:
-    (shared / "out").symlink_to(home / "page.html")
-    assert heartbeat(home, "--config", "hb.toml", "dashboard", "-o", f"{shared}/out").code == 0
-    assert (home / "page.html").exists() and (shared / "out").is_symlink()
+def test_our_own_link_on_the_way_is_followed(shared: Path, home: Path) -> None:
+    (shared / "way").symlink_to(home)
+    assert heartbeat(home, "--config", "hb.toml", "dashboard", "-o", f"{shared}/way/page.html").code == 0
+    assert (home / "page.html").exists() and (shared / "way").is_symlink()
 
 
 @pytest.mark.parametrize("name", ["status.html", "feed.atom", "status.json"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli.system import once
-from heartbeat_cli.system.files import read_own, sweep, write_own, write_whole
+from heartbeat_cli.system.files import read_own, sweep, write_new, write_own, write_whole
 
 
 def left_in(folder: Path) -> list[str]:
@@ -41,12 +41,16 @@ def test_the_mode_is_exact(tmp_path: Path, umask: int) -> None:
     assert stat.S_IMODE((tmp_path / "page").stat().st_mode) == 0o644
 
 
-def test_a_link_is_followed(tmp_path: Path) -> None:
+def test_a_link_is_replaced_unless_it_is_to_be_followed(tmp_path: Path) -> None:
     (tmp_path / "real").write_text("old")
-    (tmp_path / "link").symlink_to("real")
+    for name in ("link", "replaced"):
+        (tmp_path / name).symlink_to("real")
     (tmp_path / "dangling").symlink_to("made")
-    write_whole(tmp_path / "link", "new", 0o600)
-    write_whole(tmp_path / "dangling", "new", 0o600)
+    write_whole(tmp_path / "replaced", "page", 0o600)
+    assert (tmp_path / "replaced").read_text() == "page" and not (tmp_path / "replaced").is_symlink()
+    assert (tmp_path / "real").read_text() == "old"
+    write_whole(tmp_path / "link", "new", 0o600, follow=True)
+    write_whole(tmp_path / "dangling", "new", 0o600, follow=True)
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real").read_text() == (tmp_path / "made").read_text() == "new"
 
@@ -59,7 +63,7 @@ def test_a_device_stays_a_device(tmp_path: Path) -> None:
         write_whole("/dev/full", "x", 0o600)
     (tmp_path / "link").symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left on device"):
-        write_whole(tmp_path / "link", "x", 0o600)
+        write_whole(tmp_path / "link", "x", 0o600, follow=True)
     after = os.stat("/dev/full")
     assert stat.S_ISCHR(after.st_mode)
     assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
@@ -82,6 +86,20 @@ def test_a_pipe_is_written_to(tmp_path: Path) -> None:
     reader.join(20)
     assert read == ["x" * 300_000]
     assert stat.S_ISFIFO(fifo.stat().st_mode)
+
+
+def test_a_new_file_takes_no_name_that_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "link").symlink_to("made")
+    for name in ("file", "link"):
+        with pytest.raises(FileExistsError):
+            write_new(tmp_path / name, "new", 0o600)
+    assert left_in(tmp_path) == ["file", "link"] and (tmp_path / "file").read_text() == "old"
+    with pytest.raises(UnicodeEncodeError):
+        write_new(tmp_path / "new", "\udcff", 0o600)
+    assert left_in(tmp_path) == ["file", "link"]
+    write_new(tmp_path / "new", "new", 0o600)
+    assert left_in(tmp_path) == ["file", "link", "new"] and (tmp_path / "new").read_text() == "new"
 
 
 def test_nothing_is_left_behind_when_it_fails(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ threads (the incidents of a message about several).
     path = "/var/log/heartbeat-alerts.jsonl"
 """
 
-import errno
 import os
 import stat
 
@@ -17,7 +16,7 @@ from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.plain import json_text
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.errors import DeliveryError
-from heartbeat_cli.system import trusted
+from heartbeat_cli.system import shared_folder, trusted
 
 _TAIL = 262_144  # bytes at the end of the file that are searched for a message written before
 
@@ -61,18 +60,20 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
 
 
 def _opened(path: str) -> int:
-    """The file, to append to. In a folder that others may write it is no link, pipe or second name of a file that
-    another user has planted there; links of ours or root's are followed. Raises OSError."""
+    """The file, to append to. In a folder that others may write it is no pipe or second name of a file that another
+    user has planted there. No link is followed, whoever owns it: it may be that of a container's root. Raises
+    OSError."""
     # A pipe that nobody reads would block for ever.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC
     if trusted.is_handed(path):
         return os.open(path, flags)
     with trusted.target(path) as (folder, name, shown):
-        handle = os.open(name, flags | os.O_NOFOLLOW, 0o600, dir_fd=folder)
+        try:
+            handle = os.open(name, flags | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
+        except FileExistsError:
+            handle = shared_folder.open_present(name, flags, folder, shown)
         found = os.fstat(handle)
         try:
-            if not trusted.is_ours(found):
-                raise OSError(errno.EPERM, f"{shown} belongs to another user", shown)
             if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
                 trusted.check_alone(os.path.dirname(shown))
         except BaseException:

@@ -11,7 +11,7 @@ from heartbeat_cli.commands._base import App
 from heartbeat_cli.domain.plain import system_words
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError
-from heartbeat_cli.system import trusted
+from heartbeat_cli.system import shared_folder, trusted
 
 if TYPE_CHECKING:
     from heartbeat_cli.domain.reporting.board import Board
@@ -71,7 +71,7 @@ def is_due(target: Path, interval: float, db: "Database", now: float) -> bool:
     from heartbeat_cli.store.board import changes
 
     try:
-        written = os.stat(target).st_mtime
+        written = os.stat(target, follow_symlinks=False).st_mtime  # a link is replaced, whatever it leads to
     except OSError:
         return True
     # A page from the future was written before the clock was set back: its age is not known.
@@ -85,7 +85,9 @@ def write_badges(app: App, folder: str, board: "Board", now: float) -> int:
     made = badges.pictures(board, app.config, now)
     path = Path(folder).expanduser()
     try:
-        path.mkdir(0o755 if app.config.dashboard.public else 0o700, exist_ok=True)
+        # By the descriptor of the folder above: another user's link on the way is not followed.
+        with trusted.target(path) as (above, name, _), suppress(FileExistsError):
+            os.mkdir(name, 0o755 if app.config.dashboard.public else 0o700, dir_fd=above)
     except OSError as error:
         raise HeartbeatError(
             Text("{folder}: cannot be written: {why}", folder=folder, why=system_words(str(error.strerror)))
@@ -106,7 +108,7 @@ def _remove_others(path: Path, made: Collection[str], sign: str) -> None:
                 names = [one.name for one in islice(entries, _MAX_FILES) if one.name.endswith(".svg")]
             for name in names:
                 with suppress(OSError):
-                    if name not in made and sign.encode() in trusted.read_ours(name, _SIGNED, handle):
+                    if name not in made and sign.encode() in shared_folder.read_ours(name, _SIGNED, handle):
                         os.unlink(name, dir_fd=handle)
         finally:
             os.close(handle)

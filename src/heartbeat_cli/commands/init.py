@@ -144,19 +144,16 @@ def _must_load(text: str) -> "Config":
 def _write(path: Path, text: str, force: bool) -> None:
     """Write the whole file or nothing, and without --force never over a file that appeared meanwhile."""
     from heartbeat_cli.system import trusted
-    from heartbeat_cli.system.files import write_whole
+    from heartbeat_cli.system.files import write_new, write_whole
 
-    reserved = False
     try:
         if not path.parent.exists():
             trusted.make_folder(path.parent)
-        if not force:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            reserved = True
-        write_whole(path, text, 0o600)
+        if force:
+            write_whole(path, text, 0o600, follow=True)
+        else:
+            write_new(path, text, 0o600)
+    except FileExistsError as error:
+        raise UsageError(_exists_text(str(path))) from error
     except OSError as error:
-        if reserved:
-            path.unlink(missing_ok=True)
-        if isinstance(error, FileExistsError):
-            raise UsageError(_exists_text(str(path))) from error
         raise HeartbeatError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error

@@ -10,7 +10,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from heartbeat_cli.system import trusted
+from heartbeat_cli.system import shared_folder, trusted
 
 # What a writer that was killed leaves: our half files, and those of jinja2's cache of compiled templates.
 _HALF = r"\..+\.\d+\.new|__jinja2_.+\.tmp"
@@ -18,34 +18,47 @@ _DEAD = 3_600.0  # seconds: nobody writes for so long
 _MOST_ENTRIES = 20_000  # of a folder that are looked at
 
 
-def write_whole(path: str | Path, text: str, mode: int, at: float | None = None) -> None:
+def write_whole(path: str | Path, text: str, mode: int, at: float | None = None, *, follow: bool = False) -> None:
     """Write `text` beside `path` and move it there in one step: a reader sees the old file or the new one. `at` becomes
     its modification time.
 
-    A link of ours or of root's is followed, another user's is refused. What is there and is no regular file
-    (`/dev/stdout`, a pipe) is written to, never replaced: a file moved onto `/dev/null` would take that from the whole
-    host. Raises OSError when it cannot be written; then nothing is left behind.
+    A link of ours or of root's in its place is replaced, or followed where `follow` is true; another user's is refused.
+    What is there and is no regular file (`/dev/stdout`, a pipe) is written to, never replaced: a file moved onto
+    `/dev/null` would take that from the whole host. Devices elsewhere than in /dev are refused. Raises OSError when it
+    cannot be written; then nothing is left behind.
     """
     if trusted.is_handed(path):
         _write_into(os.open(path, os.O_WRONLY | os.O_NONBLOCK), text)
         return
-    with trusted.target(path) as (folder, name, shown):
-        if (found := _special(name, folder)) is not None:
-            if not trusted.is_ours(found):
-                raise OSError(errno.EPERM, "belongs to another user and is no regular file", shown)
+    with trusted.target(path, follow=follow) as (folder, name, shown):
+        if _is_special(name, folder):
             # A pipe that nobody reads would block the opening for ever; once it is open, its reader may take his time.
-            _write_into(os.open(name, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder), text)
+            _write_into(shared_folder.open_present(name, os.O_WRONLY, folder, shown), text)
             return
         _put(folder, name, text, mode, at)
 
 
-def _special(name: str, folder: int) -> os.stat_result | None:
-    """What stands there, when it is something else than a regular file."""
+def write_new(path: str | Path, text: str, mode: int) -> None:
+    """Write a whole file or nothing where nothing has the name yet, not even a link. Raises FileExistsError where
+    something has it, another OSError when it cannot be written; then nothing is left behind."""
+    with trusted.target(path) as (folder, name, _):
+        # The folder may be another user's, who could put another one in its place: all is done by its descriptor.
+        os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode, dir_fd=folder))
+        try:
+            _put(folder, name, text, mode)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(name, dir_fd=folder)
+            raise
+
+
+def _is_special(name: str, folder: int) -> bool:
+    """Whether something is there that is neither a regular file nor a link, and so must not be replaced."""
     try:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
-        return None
-    return None if stat.S_ISREG(found.st_mode) else found
+        return False
+    return not stat.S_ISREG(found.st_mode) and not stat.S_ISLNK(found.st_mode)
 
 
 def open_own(path: str | Path, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:

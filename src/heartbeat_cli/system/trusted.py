@@ -76,17 +76,6 @@ def read(path: str | os.PathLike[str], most: int) -> bytes:
         return file.read(most + 1)
 
 
-def read_ours(name: str, most: int, folder: int) -> bytes:
-    """The beginning of a file that we wrote, in a folder (a descriptor) that need not be ours alone: no link is
-    followed, and what is no regular file of ours or root's is refused, never waited for. Raises OSError."""
-    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    with open(handle, "rb") as file:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode) or not is_ours(found):
-            raise OSError(errno.EINVAL, "is not a regular file of ours", name)
-        return file.read(most)
-
-
 def check(path: str | os.PathLike[str]) -> None:
     """Raises Untrusted when another user can change what `path` leads to, another OSError when it leads nowhere."""
     with folder(path):
@@ -156,16 +145,17 @@ def is_ours(found: os.stat_result) -> bool:
     return found.st_uid in (0, os.geteuid())
 
 
-def target(path: str | os.PathLike[str]) -> AbstractContextManager[tuple[int, str, str]]:
-    """Where to write what others may read: the descriptor of the folder, the name in it (no link), and its path in
-    words. Folders of others are fine for that; their links are not followed. Raises Untrusted or another OSError."""
-    return _last(path, strict=False)
+def target(path: str | os.PathLike[str], *, follow: bool = False) -> AbstractContextManager[tuple[int, str, str]]:
+    """Where to write what others may read: the descriptor of the folder, the name in it, and its path in words. Folders
+    of others are fine for that; their links are not followed. What has the name may be a link of ours or root's, unless
+    `follow` is true: root of a container, too, makes links of root's. Raises Untrusted or another OSError."""
+    return _last(path, strict=False, follow=follow)
 
 
 @contextmanager
-def _last(path: str | os.PathLike[str], *, strict: bool = True) -> Iterator[tuple[int, str, str]]:
+def _last(path: str | os.PathLike[str], *, strict: bool = True, follow: bool = True) -> Iterator[tuple[int, str, str]]:
     """The descriptor of the last folder on the way, the name in it, and how to call it in words. `strict`: the folders
-    must be trusted, too, and not only the links."""
+    must be trusted, too, and not only the links. `follow`: a link that is the last part of the path is followed."""
     rest = _parts(os.path.join(os.getcwd(), os.fspath(path)))
     at, shown, links = _root(), "/", 0
     try:
@@ -178,6 +168,9 @@ def _last(path: str | os.PathLike[str], *, strict: bool = True) -> Iterator[tupl
                 if links > _MOST_LINKS:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), here)
                 _judge_link(found, here)
+                if not rest and not follow:
+                    yield at, name, here
+                    return
                 target = os.readlink(name, dir_fd=at)
                 rest[:0] = _parts(target)
                 if target.startswith("/"):

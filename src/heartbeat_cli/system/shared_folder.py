@@ -1,0 +1,63 @@
+"""Files in a folder that others may fill: another user, or root of a container into which the folder is mounted.
+
+That root is root of the host there. So the owner of what has a name says little: it may be a link to any file of the
+host, or a device that is the host's disk. Nothing is opened before it is known what it is: opening alone can set off a
+device, or wake the writer of a pipe.
+"""
+
+import errno
+import os
+import stat
+
+from heartbeat_cli.system.trusted import is_ours
+
+_SEEN = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def open_present(name: str, flags: int, folder: int, shown: str) -> int:
+    """A descriptor of what has this name in the folder (a descriptor), called `shown` in words. Never waits. Raises
+    OSError for a link, what belongs to another user, and a device outside of /dev."""
+    seen = os.open(name, _SEEN, dir_fd=folder)
+    try:
+        _judge(os.fstat(seen), shown)
+        return _opened(seen, flags)
+    finally:
+        os.close(seen)
+
+
+def read_ours(name: str, most: int, folder: int) -> bytes:
+    """The beginning of a file that we wrote: what is no regular file of ours or root's is refused. Raises OSError."""
+    seen = os.open(name, _SEEN, dir_fd=folder)
+    try:
+        found = os.fstat(seen)
+        if not stat.S_ISREG(found.st_mode) or not is_ours(found):
+            raise OSError(errno.EINVAL, "is not a regular file of ours", name)
+        with open(_opened(seen, os.O_RDONLY), "rb") as file:
+            return file.read(most)
+    finally:
+        os.close(seen)
+
+
+def _judge(found: os.stat_result, shown: str) -> None:
+    if stat.S_ISLNK(found.st_mode):
+        raise OSError(errno.ELOOP, "is a link; name the file that it leads to", shown)
+    if not is_ours(found):
+        what = "" if stat.S_ISREG(found.st_mode) else " and is no regular file"
+        raise OSError(errno.EPERM, f"belongs to another user{what}", shown)
+    is_device = stat.S_ISBLK(found.st_mode) or stat.S_ISCHR(found.st_mode)
+    if is_device and not _is_of_dev(found, shown):
+        raise OSError(errno.EPERM, "is a device outside of /dev", shown)
+
+
+def _is_of_dev(found: os.stat_result, shown: str) -> bool:
+    """Whether a device is one of those that the host has made; in /dev/shm there may be anybody's."""
+    return any(shown.startswith(f"{one}/") and found.st_dev == os.stat(one).st_dev for one in ("/dev", "/dev/pts"))
+
+
+def _opened(seen: int, flags: int) -> int:
+    """The very file that has been seen, whatever has its name by now."""
+    flags |= os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    try:
+        return os.open(f"/proc/self/fd/{seen}", flags)
+    except FileNotFoundError:  # the file is there: its name leads to it even when it has been removed
+        raise OSError(errno.ENODEV, "/proc is not mounted") from None

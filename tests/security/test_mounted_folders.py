@@ -1,0 +1,135 @@
+"""Root of a container is root of the host for the folders that are mounted into it: what it leaves there belongs to
+root, as what the host's own root leaves does. Whoever runs the tests stands for it here."""
+
+import json
+import os
+import select
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from heartbeat_cli.system import files
+from tests.parts import users
+from tests.parts.verb import Ended, heartbeat
+
+CONFIG = '[heartbeat]\nstate_dir = "{home}/state"\n[components.h]\nkind = "host"\n'
+MOUNTED = '[status_page]\nfile = "{0}/status.html"\n[dashboard]\nfile = "{0}/page.html"\nbadges = "{0}"\n'
+CHANNEL = '[channels.log]\nkind = "file"\npath = "{}/log"\n'
+PAGES = ("status.html", "status.json", "feed.atom", "page.html", "_all.svg", "h.svg")
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Path:
+    """A folder that a container may write."""
+    (tmp_path / "mounted").mkdir()
+    return tmp_path / "mounted"
+
+
+@pytest.fixture
+def precious(tmp_path: Path) -> Path:
+    """A file that only root of the host may read and write."""
+    (tmp_path / "precious").write_text("precious\n")
+    (tmp_path / "precious").chmod(0o600)
+    return tmp_path / "precious"
+
+
+def run(home: Path, more: str, *words: str) -> Ended:
+    (home / "hb.toml").write_text(CONFIG.format(home=home) + more)
+    return heartbeat(home, "--config", "hb.toml", *words)
+
+
+def is_untouched(path: Path) -> bool:
+    return (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("precious\n", 0o600)
+
+
+def device(path: Path) -> Path:
+    """A device that fails each write; the rights of the default container are enough to make it, or a disk."""
+    users.need_root()
+    os.mknod(path, 0o600 | stat.S_IFCHR, os.stat("/dev/full").st_rdev)
+    return path
+
+
+@pytest.mark.parametrize("verb", ["dashboard", "metrics", "report"])
+def test_a_link_in_the_place_of_what_is_written_is_replaced(
+    tmp_path: Path, mounted: Path, precious: Path, verb: str
+) -> None:
+    (mounted / "out").symlink_to(precious)
+    assert run(tmp_path, "", verb, "-o", str(mounted / "out")).code == 0
+    assert is_untouched(precious)
+    assert not (mounted / "out").is_symlink() and (mounted / "out").stat().st_size > 0
+
+
+def test_links_in_the_place_of_pages_and_badges_are_replaced(tmp_path: Path, mounted: Path, precious: Path) -> None:
+    for name in PAGES:
+        (mounted / name).symlink_to(precious)
+    done = run(tmp_path, MOUNTED.format(mounted), "run")
+    assert is_untouched(precious)
+    assert [name for name in PAGES if (mounted / name).is_symlink()] == [], done
+
+
+def test_a_link_to_a_young_file_does_not_keep_a_page_from_being_written(tmp_path: Path, mounted: Path) -> None:
+    settings = MOUNTED.format(mounted)
+    assert run(tmp_path, settings, "run").code == 0
+    (tmp_path / "young").write_text("young")
+    os.utime(tmp_path / "young", (2e9, 2e9))
+    for name in ("status.html", "page.html"):
+        (mounted / name).unlink()
+        (mounted / name).symlink_to(tmp_path / "young")
+        os.utime(mounted / name, (1e9, 1e9), follow_symlinks=False)
+    run(tmp_path, settings, "run")
+    assert not (mounted / "status.html").is_symlink() and not (mounted / "page.html").is_symlink()
+
+
+def test_the_file_channel_follows_no_link(tmp_path: Path, mounted: Path, precious: Path) -> None:
+    (mounted / "log").symlink_to(precious)
+    done = run(tmp_path, CHANNEL.format(mounted), "notify", "--test", "log")
+    assert done.code == 1 and f"{mounted}/log: is a link; name the file that it leads to" in done.out, done
+    assert is_untouched(precious)
+
+
+@pytest.mark.parametrize("verb", ["dashboard", "metrics", "report"])
+def test_nothing_is_written_to_a_device_outside_of_dev(tmp_path: Path, mounted: Path, verb: str) -> None:
+    """As root it would be the host's disk."""
+    done = run(tmp_path, "", verb, "-o", str(device(mounted / "out")))
+    assert done.code == 3 and "is a device outside of /dev" in done.err, done
+    assert stat.S_ISCHR((mounted / "out").stat().st_mode)
+
+
+def test_no_page_and_no_message_goes_to_a_device_outside_of_dev(tmp_path: Path, mounted: Path) -> None:
+    for name in ("status.json", "_all.svg", "log"):
+        device(mounted / name)
+    settings = MOUNTED.format(mounted) + CHANNEL.format(mounted)
+    done = run(tmp_path, settings, "run")
+    assert done.err.count("is a device outside of /dev") == 2, done
+    done = run(tmp_path, settings, "notify", "--test", "log")
+    assert done.code == 1 and f"{mounted}/log: is a device outside of /dev" in done.out, done
+
+
+def test_what_is_no_badge_is_not_opened(tmp_path: Path, mounted: Path) -> None:
+    """A pipe among the badges is not even opened to see what it is: opening a device may set it off."""
+    os.mkfifo(mounted / "old.svg")
+    argv = ["/bin/sh", "-c", 'echo ready; echo job > "$0"', str(mounted / "old.svg")]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None and writer.stdout.readline() == b"ready\n"
+        ended = run(tmp_path, "", "dashboard", "--badges", str(mounted))
+        handle = os.open(mounted / "old.svg", os.O_RDONLY | os.O_NONBLOCK)  # now there is a reader, the first
+        try:
+            ready, _, _ = select.select([handle], [], [], 20)
+            got = os.read(handle, 100) if ready else b""
+        finally:
+            os.close(handle)
+            writer.kill()
+    assert (ended.code, got) == (0, b"job\n")
+
+
+def test_a_device_of_dev_is_written_to() -> None:
+    files.write_whole("/dev/null", "x", 0o600)
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+def test_the_file_channel_appends_to_its_file(tmp_path: Path, mounted: Path) -> None:
+    for count in (1, 2):
+        assert run(tmp_path, CHANNEL.format(mounted), "notify", "--test", "log").code == 0
+        assert len([json.loads(line) for line in (mounted / "log").read_text().splitlines()]) == count
