@@ -35,7 +35,8 @@ MOST_LINES = 150
 
 
 def options(command: click.Command) -> set[str]:
-    found = {name for one in command.params if isinstance(one, click.Option) for name in one.opts}
+    shown = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
+    found = {name for one in shown for name in one.opts}
     if isinstance(command, click.Group):
         for part in command.commands.values():
             found |= options(part)

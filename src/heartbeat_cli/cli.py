@@ -91,7 +91,7 @@ def _in_words(app: "App", error: HeartbeatError) -> str:
     from heartbeat_cli.domain.text import Text
 
     text = str(error)
-    if isinstance(text, Text):
+    if isinstance(text, Text) and app.reader is None:
         with suppress(HeartbeatError):
             app.config  # noqa: B018 - it is read here where the verb had not come to it
     return app.words(text)

@@ -10,11 +10,11 @@ import psycopg2
 from tests.parts import lacking
 
 _TREE = Path(__file__).parents[2]
-_PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
+PYTHON = f"/opt/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"  # in the container
 _PROGRAM = f"""#!/bin/sh
 export PYTHONPATH=/opt/heartbeat/src:/opt/site-packages PYTHONDONTWRITEBYTECODE=1
 export LD_LIBRARY_PATH=/opt/python/lib:/opt/lib
-exec /opt/python/bin/{_PYTHON} -m heartbeat_cli "$@"
+exec {PYTHON} -m heartbeat_cli "$@"
 """
 
 

@@ -47,8 +47,8 @@ class App:
     """The configuration named on the command line (or found), and the store it names. `path` is set by the root
     command. `secrets` can still be asked for after the verb has failed."""
 
-    def __init__(self, path: str | None = None) -> None:
-        self.path = path
+    def __init__(self, path: str | None = None, reader: str | None = None) -> None:
+        self.path, self.reader = path, reader  # a language, where the configuration is another user's and not read
         self.discovers = False  # what blocks with `match` stand for; else what was found last stands
 
     @cached_property
@@ -81,11 +81,11 @@ class App:
 
     def words(self, text: str) -> str:
         """A sentence of ours in the reader's language, its moments in his time."""
-        if "config" not in self.__dict__:
+        if "config" not in self.__dict__ and self.reader is None:
             return text
         from heartbeat_cli.views.wording import told
 
-        return told(text, self.locale, self.config.timezone)
+        return told(text, self.reader or self.locale, "UTC" if self.reader else self.config.timezone)
 
     def remark(self, text: str) -> None:
         """Print a line for a person on standard error, in the reader's language."""

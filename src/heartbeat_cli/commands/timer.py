@@ -1,9 +1,9 @@
 """`heartbeat timer`: the systemd units that start heartbeat in place of cron, printed or installed."""
 
-import errno
 import os
-from collections.abc import Iterator
-from contextlib import nullcontext, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,9 @@ from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError, UsageError
 
 if TYPE_CHECKING:
+    import pwd
+
+    from heartbeat_cli.domain.kinds.timer_facts import Facts
     from heartbeat_cli.domain.kinds.timer_units import Units
     from heartbeat_cli.system.units import Manager
 
@@ -23,8 +26,9 @@ if TYPE_CHECKING:
 @click.option("--remove", is_flag=True, help="Stop the timer and delete its units.")
 @click.option("--user", is_flag=True, help="Units of your own user, which need no root, in place of the system's.")
 @click.option("--run-as", metavar="USER", help="The user that system units run as; default: the one who calls this.")
+@click.option("--facts", metavar="FOLDER", hidden=True)  # by root's call with --run-as, as that user
 @pass_app
-def command(app: App, install: bool, remove: bool, user: bool, run_as: str | None) -> None:
+def command(app: App, install: bool, remove: bool, user: bool, run_as: str | None, facts: str | None) -> None:
     """Print or install the systemd units that start heartbeat.
 
     A timer and a service take the place of the crontab lines: the timer starts `heartbeat run` as often as the
@@ -37,8 +41,14 @@ def command(app: App, install: bool, remove: bool, user: bool, run_as: str | Non
       sudo heartbeat timer --install --run-as heartbeat
       heartbeat timer --install --user
     """
+    from heartbeat_cli.commands import _timer_facts
     from heartbeat_cli.system import units
 
+    if facts is not None:
+        _timer_facts.answer(app, facts, install)
+        return
+    if run_as and not remove and os.geteuid() == 0:
+        app.reader = "en"
     if install and remove:
         raise UsageError(Text("--install and --remove exclude each other"))
     if user and run_as:
@@ -58,23 +68,23 @@ def command(app: App, install: bool, remove: bool, user: bool, run_as: str | Non
 
 
 def _print_or_install(app: App, where: "Manager", run_as: str | None, install: bool) -> None:
+    from heartbeat_cli.commands import _timer_facts
     from heartbeat_cli.domain.kinds import timer_units
-    from heartbeat_cli.system import acting_as, units
+    from heartbeat_cli.system import as_user, units
 
     version = units.version(where)
-    account = acting_as.account(run_as) if run_as else None
+    account = as_user.account(run_as) if run_as else None
     if account is not None and account.pw_uid != os.geteuid() and os.geteuid() != 0:
         raise UsageError(Text("--run-as: only root may name another user"))
-    with acting_as.acting_as(account) if account is not None and os.geteuid() == 0 else nullcontext():
-        wanted = _wanted(app, where)
-        if install:
-            _prepare(app, wanted)
+    other = account if os.geteuid() == 0 else None
+    facts = _timer_facts.asked(app, other, install) if other else _timer_facts.of(app, install)
+    wanted = _wanted(where, facts, other)
     wanted = wanted._replace(name=units.name_for(where, wanted.source), version=version)
     try:
         texts = (timer_units.service(wanted), timer_units.timer(wanted))
     except ValueError as error:
         raise UsageError(str(error)) from error
-    for remark in _variables(app, where, wanted):
+    for remark in _variables(facts.variables, where, wanted):
         app.remark(remark)
     if not install:
         for kind, text in zip(units.KINDS, texts, strict=True):
@@ -85,66 +95,38 @@ def _print_or_install(app: App, where: "Manager", run_as: str | None, install: b
         app.remark(Text("timer: {name} starts heartbeat every {every} s now", name=name, every=wanted.every))
     else:
         app.remark(Text("timer: nothing to change"))
-    for remark in _afterwards(app, where, wanted):
+    for remark in _afterwards(where, wanted):
         app.remark(remark)
 
 
-def _wanted(app: App, where: "Manager") -> "Units":
-    """What the units are made from, but for their name and the version of systemd; as the user they run as."""
-    from heartbeat_cli.commands.crontab import config_path, wanted_tick
-    from heartbeat_cli.config import needs
+def _wanted(where: "Manager", facts: "Facts", other: "pwd.struct_passwd | None") -> "Units":
+    """What the units are made from, but for their name and the version of systemd. The program and the variables are
+    those of this process, also where the facts are of another user."""
+    from heartbeat_cli.config import places
     from heartbeat_cli.domain.kinds.timer_units import Units
-    from heartbeat_cli.passes.housekeeping import lock_held
     from heartbeat_cli.system import cron, mounts
 
-    config = app.config
-    own = config.heartbeat
     return Units(
         name="",
-        source=_source(config.source),
-        job=cron.job(config_path(), state_dir=own.state_dir is not None, timezone=own.timezone is not None),
-        every=wanted_tick(app),
-        limit=lock_held.longest_pass(config),
-        needs=needs.needed(config),
-        state=os.path.realpath(config.state_dir),
-        user=None if where.user else current_user().removeprefix("uid "),
-        root=os.geteuid() == 0,
+        source=_source(facts.config or places.BUILT_IN),
+        job=cron.job(
+            Path(facts.config) if facts.config else None,
+            state_dir=facts.own_state_dir,
+            timezone=facts.own_timezone,
+            own_home=other is None,
+        ),
+        every=facts.every,
+        limit=facts.limit,
+        needs=facts.needs,
+        state=facts.state,
+        user=None if where.user else other.pw_name if other else current_user().removeprefix("uid "),
+        root=(other.pw_uid if other else os.geteuid()) == 0,
         system_folders=mounts.without_mounts(("/etc", "/usr")),
     )
 
 
-def _prepare(app: App, wanted: "Units") -> None:
-    """Make the state folder, which the sandbox must find, with the rights of the user alone: what systemd or root made
-    and gave away could be a folder of somebody else's. And refuse a program that another user may exchange. Raises
-    HeartbeatError."""
-    from heartbeat_cli.system import trusted
-
-    program = wanted.job.program[0]
-    if (why := trusted.why_not(program)) is not None:
-        raise HeartbeatError(Text("{program} would be run, and must not be: {why}", program=program, why=why))
-    folder = wanted.state
-    try:
-        trusted.make_folder(folder)
-        trusted.check(app.config.state_dir)
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
-    except trusted.Untrusted as error:
-        raise HeartbeatError(Text("state folder {folder}: {why}", folder=folder, why=str(error.strerror))) from None
-    except OSError as error:
-        raise HeartbeatError(
-            Text(
-                "state folder {folder}: {why}; name one that {user} can make, or make it and give it to {user}",
-                folder=folder,
-                why=error.strerror or str(error),
-                user=wanted.user or current_user(),
-            )
-        ) from None
-
-
-def _variables(app: App, where: "Manager", wanted: "Units") -> Iterator[Text]:
-    from heartbeat_cli.system import cron
-
-    for name in cron.wanted_variables(app.config.tables):
+def _variables(names: Iterable[str], where: "Manager", wanted: "Units") -> Iterator[Text]:
+    for name in names:
         yield Text(
             "heartbeat: systemd does not know ${name}, which the configuration reads; use file:PATH for it instead, or"
             " an EnvironmentFile= by `{systemctl} edit {unit}`",
@@ -154,15 +136,16 @@ def _variables(app: App, where: "Manager", wanted: "Units") -> Iterator[Text]:
         )
 
 
-def _afterwards(app: App, where: "Manager", wanted: "Units") -> Iterator[Text]:
+def _afterwards(where: "Manager", wanted: "Units") -> Iterator[Text]:
     """What else starts heartbeat, and whether the timer goes on without its user."""
-    from heartbeat_cli.commands.crontab import another_timer, config_path
+    from heartbeat_cli.commands.crontab import another_timer
     from heartbeat_cli.passes.doctor import starters
     from heartbeat_cli.system import schedulers, units
 
     user = wanted.user or current_user()
     other = None if user == current_user() else user
-    if crontab := starters.crontab_that_starts(config_path(), other):
+    config = Path(wanted.job.config) if wanted.job.config else None
+    if crontab := starters.crontab_that_starts(config, other):
         sudo = f"sudo -u {quote(user)} " if other else ""
         yield Text(
             "heartbeat: {crontab} starts heartbeat, too; one of the two is enough: {remedy}",
@@ -171,7 +154,7 @@ def _afterwards(app: App, where: "Manager", wanted: "Units") -> Iterator[Text]:
             if crontab.startswith("/")
             else Text("`{command}` takes its lines out", command=f"{sudo}heartbeat crontab --remove"),
         )
-    for one in schedulers.timers(config=config_path()):
+    for one in schedulers.timers(config=config):
         if one.active and (one.name, one.user) != (f"{wanted.name}.timer", where.user):
             yield another_timer(one)
     if where.user and not units.lingers(user):

@@ -69,10 +69,11 @@ def _crontab(words: list[str], given: bytes = b"") -> "subprocess.CompletedProce
         raise HeartbeatError(Text("crontab cannot be run: {why}", why=str(error.strerror))) from error
 
 
-def job(path: Path | None, *, state_dir: bool, timezone: bool) -> Job:
+def job(path: Path | None, *, state_dir: bool, timezone: bool, own_home: bool = True) -> Job:
     """The job that makes cron use the same configuration and state folder as this process does; `state_dir` and
-    `timezone` say whether the configuration names its own."""
-    return Job(program(), str(path.absolute()) if path else None, _environment(state_dir, timezone))
+    `timezone` say whether the configuration names its own. `own_home`: it is a job of this user, with the home folder
+    of this process."""
+    return Job(program(), str(path.absolute()) if path else None, _environment(state_dir, timezone, own_home))
 
 
 def program() -> list[str]:
@@ -86,9 +87,9 @@ def program() -> list[str]:
     return [sys.executable, "-P", "-m", "heartbeat_cli"]
 
 
-def _environment(state_dir: bool, timezone: bool) -> dict[str, str]:
+def _environment(state_dir: bool, timezone: bool, own_home: bool) -> dict[str, str]:
     found = {name: os.environ[name] for name in _CARRIED if os.environ.get(name)}
-    home = os.environ.get("HOME", "")
+    home = os.environ.get("HOME", "") if own_home else ""
     if home and home != _login_home():
         found["HOME"] = home
     if os.environ.get("XDG_STATE_HOME") and not state_dir:

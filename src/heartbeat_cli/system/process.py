@@ -16,6 +16,7 @@ from heartbeat_cli.domain.plain import whole
 from heartbeat_cli.domain.record import Record
 
 if TYPE_CHECKING:
+    import pwd
     import selectors
     import subprocess
 
@@ -96,16 +97,18 @@ def run(
     leave_children: bool = False,
     given: bytes = b"",
     reap_seconds: float = _REAP_SECONDS,
+    account: "pwd.struct_passwd | None" = None,
 ) -> Finished:
     """Start `argv` (never a shell) in its own process group; shortly before the deadline the whole group
     gets SIGTERM, at the deadline SIGKILL. `keep_tail` keeps the last `max_output` bytes of each pipe, after a "…".
     `given` is its standard input; what is more than a pipe holds stands in a file without a name meanwhile. The end of
     one that was killed is waited for `reap_seconds` beyond the deadline, and comes at once where it can be killed.
+    `account`: the user it runs as, for root to say; it has that user's groups and cannot become root again.
 
     Raises OSError when the program cannot be started (missing, not executable), ValueError for a NUL in it.
     """
     deadline = time.monotonic() + timeout
-    child = _started(argv, given, env, cwd)
+    child = _started(argv, given, env, cwd, account)
     ended = False
     try:
         collector = _Collector(child, max_output, keep_tail)
@@ -122,10 +125,15 @@ def run(
 
 
 def _started(
-    argv: Sequence[str], given: bytes, env: Mapping[str, str] | None, cwd: str | None
+    argv: Sequence[str],
+    given: bytes,
+    env: Mapping[str, str] | None,
+    cwd: str | None,
+    account: "pwd.struct_passwd | None",
 ) -> "subprocess.Popen[bytes]":
     import subprocess  # not on the path of a tick that runs nothing
 
+    groups = None if account is None else os.getgrouplist(account.pw_name, account.pw_gid)
     with _input(given) as stdin:
         return subprocess.Popen(
             list(argv),
@@ -135,6 +143,11 @@ def _started(
             env=dict(env) if env is not None else None,
             cwd=cwd,
             start_new_session=True,
+            # Real, effective and saved ids, before the program is executed; -1 keeps the umask.
+            user=None if account is None else account.pw_uid,
+            group=None if account is None else account.pw_gid,
+            extra_groups=groups,
+            umask=-1 if account is None else 0o077,
         )
 
 

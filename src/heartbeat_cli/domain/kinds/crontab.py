@@ -15,7 +15,7 @@ BEGIN = "# heartbeat begin"
 END = "# heartbeat end"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-_TICKS = (10, 12, 15, 20, 30, 60)  # what a minute can be divided into evenly; cron starts nothing more often
+TICKS = (10, 12, 15, 20, 30, 60)  # what a minute can be divided into evenly; cron starts nothing more often
 _LONGEST = 990  # cron refuses or cuts a command of 1,000 characters
 
 _NOTHING: Mapping[str, str] = {}
@@ -33,7 +33,7 @@ class Job(Record):
 def tick(interval: float, own: Iterable[float] = ()) -> int:
     """Seconds between two starts: the shortest interval wanted, rounded down to what divides a minute, 10 at least."""
     shortest = min((interval, *own))
-    return max((one for one in _TICKS if one <= shortest), default=_TICKS[0])
+    return max((one for one in TICKS if one <= shortest), default=TICKS[0])
 
 
 def block(job: Job, every: int, offset: int = 0) -> str:

@@ -117,7 +117,7 @@ def _text(lines: list[str]) -> str:
 
 def _head(units: Units, kind: str) -> _Lines:
     verb = "" if units.user is not None else "--user "
-    yield f"{MARK}{_checked(units.source)}"
+    yield f"{MARK}{checked(units.source)}"
     yield f"{_MADE_FOR}{made_for(units.every, units.limit, units.needs, units.state)}"
     yield "# `heartbeat timer --install` replaces this file. Changes of your own belong into a drop-in:"
     yield f"# systemctl {verb}edit {units.name}.{kind}"
@@ -240,13 +240,14 @@ def _writable(folders: "tuple[str, ...] | list[str]", state: str) -> _Lines:
 
 def _quoted(word: str) -> str:
     """A word of a unit file; raises ValueError for what cannot stand there."""
-    word = _checked(word).replace("%", "%%")
+    word = checked(word).replace("%", "%%")
     if word and not any(sign in word for sign in " \t\"';#"):
         return word
     return '"' + word.replace('"', '\\"') + '"'
 
 
-def _checked(word: str) -> str:
+def checked(word: str) -> str:
+    """The word. Raises ValueError for what cannot stand in a unit."""
     if "\\" in word or not word.isprintable():
         raise ValueError(f"{word!r} cannot stand in a unit: a backslash or a control character is in it")
     return word
