@@ -160,6 +160,14 @@ def test_no_variable_of_roots_can_be_named(box: Box) -> None:
     assert box.shell(f"find {HOME} /etc/systemd -name '*{KEY}*'") == ""
 
 
+def test_root_speaks_the_language_of_his_configuration(box: Box) -> None:
+    """Which it does not read."""
+    text = f'[heartbeat]\nlocale = "zh-HK"\nstate_dir = "{HOME}/state"\n'
+    box.write(f"{HOME}/h.toml", f'{text}[components.job]\nkind = "push"\nperiod = 3600\ninterval = 5\n', "hb")
+    ended = box.timer()
+    assert ended.code == 0 and "以用戶 hb 執行" in ended.err and "5 秒" in ended.err
+
+
 ANSWER = {
     "config": f"{HOME}/h.toml",
     "every": 30,
