@@ -31,6 +31,8 @@ else:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if how == "deferred":
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)
+    if how.startswith("device"):
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, how.split()[1].encode())
     listener.bind((address or "127.0.0.1", int(port)))
 listener.listen(16)
 print("ready", flush=True)
@@ -65,8 +67,9 @@ def fake(
 ) -> Iterator[subprocess.Popen[str]]:
     """Such a server at a Unix socket, a port of 127.0.0.1 or an `address:port`, run by that user.
 
-    `how`: "deferred" accepts a connection only once bytes have come; "told" accepts the next one at the first line on
-    its standard input, says "accepted", and goes on with it at the next line. With a certificate it speaks TLS."""
+    `how`: "deferred" accepts a connection only once bytes have come; "device NAME" listens there only; "told" accepts
+    the next one at the first line on its standard input, says "accepted", and goes on with it at the next line. With a
+    certificate it speaks TLS."""
     if os.getuid() != 0:
         lacking("root, to act as another user")
     who = pwd.getpwnam(user)

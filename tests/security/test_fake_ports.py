@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.parts import redis
@@ -36,6 +37,11 @@ def own_address() -> Iterator[str]:
             yield "127.0.0.2"
 
 
+def device_of(address: str) -> str:
+    """The device that has it: packets from this host to this host come from there, as sockets see it."""
+    return next(name for name, all_ in psutil.net_if_addrs().items() if any(one.address == address for one in all_))
+
+
 def dsn(port: int, host: str = "127.0.0.1", more: str = "") -> str:
     return f"postgresql://hb:{PASSWORD}@{host}:{port}/x?{more}"
 
@@ -49,10 +55,11 @@ def check(home: Path, where: str, dsn: str, **variables: str) -> Ended:
     return heartbeat(home, "check", "--all", "--format", "json", **variables)
 
 
-@pytest.mark.parametrize("how", ["", "deferred"])
+@pytest.mark.parametrize("how", ["", "deferred", "device lo"])
 @pytest.mark.parametrize("where", ["component", "store"])
 def test_a_stranger_on_the_port_gets_no_password(home: Path, where: str, how: str) -> None:
-    """Nor where he does not accept before the first bytes have come: until then the kernel names no user."""
+    """Nor where he does not accept before the first bytes have come (until then the kernel names no user), or listens
+    on a device (then the kernel finds no socket for who asks without one)."""
     port = free_port()
     with fake(str(port), "nobody", how) as server:
         done = check(home, where, dsn(port))
@@ -60,11 +67,14 @@ def test_a_stranger_on_the_port_gets_no_password(home: Path, where: str, how: st
     assert f"the server at port {port} {WHO}; {TO_DO}" in done.out + done.err, done
 
 
+@pytest.mark.parametrize("how", ["", "device"])
 @pytest.mark.parametrize("host", ["localhost", "[::1]", "own"])
-def test_nor_at_any_other_address_of_this_host(home: Path, own_address: str, host: str) -> None:
+def test_nor_at_any_other_address_of_this_host(home: Path, own_address: str, host: str, how: str) -> None:
     port = free_port()
     place = {"localhost": "127.0.0.1", "own": own_address, "[::1]": "::1"}[host]
-    with fake(f"{place}:{port}", "nobody") as server:
+    if how == "device":
+        how = f"device {device_of(own_address) if host == 'own' else 'lo'}"
+    with fake(f"{place}:{port}", "nobody", how) as server:
         done = check(home, "component", dsn(port, own_address if host == "own" else host))
         assert "heard" not in heard(server)
     assert WHO in done.out, done
@@ -119,7 +129,7 @@ def queue(home: Path, port: int, more: str = "") -> Ended:
     return heartbeat(home, "check", "--all", "--format", "json")
 
 
-@pytest.mark.parametrize("how", ["", "deferred"])
+@pytest.mark.parametrize("how", ["", "deferred", "device lo"])
 def test_a_stranger_on_the_port_of_redis_gets_no_password(home: Path, how: str) -> None:
     port = free_port()
     with fake(str(port), "nobody", how) as server:

@@ -2,7 +2,9 @@
 
 import os
 import pwd
+import shutil
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +15,7 @@ import pytest
 from heartbeat_cli.discovery import local
 from tests.parts import lacking
 from tests.parts.false_postgres import fake, heard
+from tests.parts.users import NOBODY
 from tests.parts.verb import heartbeat
 
 PASSWORD = "s3cr3t-of-root"
@@ -106,7 +109,7 @@ def test_nor_is_it_asked_where_the_configuration_names_the_folder(home: Path, in
     with fake(in_tmp, "nobody") as server:
         (home / "heartbeat.toml").write_text(text.format(port, ""))
         out = heartbeat(home, "check").out
-        assert f"{in_tmp} belongs to nobody" in out
+        assert f"the server at the socket {in_tmp} runs as nobody" in out
         (home / "heartbeat.toml").write_text(text.format(port, "&requirepeer=nobody"))
         heartbeat(home, "check", "--all")
         assert heard(server).count(PASSWORD) >= 1, "who says so is believed"
@@ -140,7 +143,25 @@ def test_a_strangers_socket_gets_no_password_whatever_names_it(home: Path, in_tm
     with fake(("@" if how == "abstract" else "") + in_tmp, "nobody") as server:
         done = heartbeat(home, "check", "--all", "--format", "json", **variables)
         assert PASSWORD not in heard(server)
-    assert "everybody may make one; if it is meant, add requirepeer=USER to the dsn" in done.out + done.err, done
+    assert "others may make one there; if it is meant, add requirepeer=USER to the dsn" in done.out + done.err, done
+
+
+@pytest.mark.parametrize("whose", ["nobody's", "a group's"])
+def test_nor_does_one_in_a_folder_that_he_can_make_or_write(home: Path, whose: str) -> None:
+    """A folder below /tmp that a DSN names is gone after a reboot, and he makes it."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    try:
+        folder.chmod(0o2775 if whose == "a group's" else 0o755)
+        os.chown(folder, 0 if whose == "a group's" else NOBODY, NOBODY)
+        dsn = f"postgresql:///x?host={folder}"
+        text = f'[heartbeat]\nstate_dir = "{home}/state"\n[components.x]\nkind = "database"\ndsn = "{dsn}"\n'
+        (home / "heartbeat.toml").write_text(text)
+        with fake(f"{folder}/.s.PGSQL.5432", "nobody") as server:
+            done = heartbeat(home, "check", "--all", "--format", "json")
+            assert PASSWORD not in heard(server)
+        assert f"the server at the socket {folder}/.s.PGSQL.5432 runs as nobody" in done.out, done
+    finally:
+        shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("what", [".postgresql/root.crt", ".postgresql/postgresql.crt", ".pg_service.conf", "named"])

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.postgres.guarded import Stranger as Stranger
-from heartbeat_cli.system import tcp_owner
+from heartbeat_cli.system import tcp_owner, trusted
 
 _SERVER = "postgres"
 # What may stand before it on a port. Other users of the system, such as www-data and nobody, run code of strangers.
@@ -57,12 +57,20 @@ def _on_port(link: _socket.socket, named: str | None, sslmode: str) -> None:
 
 
 def _on_socket(link: _socket.socket) -> None:
-    """In a folder that everybody may write to, or without a place in any (`@name`)."""
+    """What only root or we could have made is not judged; a name without a place (`@name`) is anybody's."""
     name = link.getpeername()
-    if isinstance(name, str) and name.startswith("/"):
-        of_socket(name)
+    placed = isinstance(name, str) and name.startswith("/")
+    if placed and _is_alone(os.path.dirname(str(name))):
         return
     uid = int.from_bytes(link.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)[4:8], sys.byteorder)
-    if not tcp_owner.is_trusted(uid, _SERVER):
-        who = tcp_owner.said(uid)
-        raise Stranger(Text("the server at that socket runs as {who}, and everybody may make one", who=who))
+    if not tcp_owner.is_trusted(uid, _SERVER, *_PROXIES):
+        said = {"path": str(name) if placed else "@", "who": tcp_owner.said(uid)}
+        raise Stranger(Text("the server at the socket {path} runs as {who}, and others may make one there", **said))
+
+
+def _is_alone(folder: str) -> bool:
+    try:
+        trusted.check_alone(folder)
+    except OSError:
+        return False
+    return True

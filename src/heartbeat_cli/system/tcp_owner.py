@@ -74,16 +74,16 @@ def name(uid: int) -> str | None:
 
 
 def _users(there: Place, here: Place) -> set[int]:
-    """Who holds the other end: one user, or all who listen there while nobody has accepted it. Raises OSError where the
-    kernel does not say, ValueError for what cannot be read."""
+    """Who holds the other end, and who listens there. Raises OSError where the kernel does not say, ValueError for what
+    cannot be read."""
     local = there[0] == here[0] or there[0] == "::1" or there[0].startswith("127.")
     for _ in range(_TRIES):
         try:
             end, listeners = _by_diag(there, here)
         except _NoDiag:
             end, listeners = _by_proc(there, here) if local else (None, [])
-        if end is not None and end.inode:
-            return {end.uid}
+        if end is not None and end.inode:  # as root's also where the kernel has accepted it for somebody (AF_SMC)
+            return {end.uid, *(one.uid for one in listeners)}
         if end is None and not local:  # a listener of this host on that port is another one
             return set()
         if listeners:
@@ -111,19 +111,39 @@ def _packed(place: Place) -> bytes:
 
 
 def _by_diag(there: Place, here: Place) -> tuple[_Socket | None, list[_Socket]]:
-    """The socket at `there` that is connected with `here`, and the listener there where nobody has accepted it. Raises
-    _NoDiag."""
+    """The socket at `there` that is connected with `here`, and the listeners there unless it says by itself whose it
+    is. Raises _NoDiag."""
     diag = _netlink()
     try:
-        found = _ask(diag, there, here)
-        if found is None and _ask(diag, here, there) is None:  # ours: it does not know of TCP
+        end, listeners = _search(diag, there, here)
+        if end is None and not listeners and _search(diag, here, there)[0] is None:  # ours: it does not know of TCP
             raise _NoDiag
-        if found is not None and found.state == _LISTEN:  # what the kernel has where there is no connection
-            return None, [found]
-        listener = None if found is None or found.inode else _ask(diag, there, (here[0], 0))
+        if end is not None and not (end.inode and end.uid):
+            listeners = _search(diag, there, (here[0], 0))[1]
     finally:
         diag.close()
-    return found, [listener] if listener is not None and listener.state == _LISTEN else []
+    return end, listeners
+
+
+def _search(diag: _socket.socket, local: Place, remote: Place) -> tuple[_Socket | None, list[_Socket]]:
+    """The socket between two places; the listeners at the first one where there is none. A socket that is bound to a
+    device is found only by who asks as if from there, and any user may bind his."""
+    listeners = dict[int, _Socket]()
+    for device in _devices():
+        found = _ask(diag, local, remote, device)
+        if found is not None and found.state != _LISTEN:
+            return found, []
+        if found is not None:
+            listeners[found.inode] = found
+    return None, [*listeners.values()]
+
+
+def _devices() -> list[int]:
+    """The numbers of the devices, that of `lo` first: what is bound to none is found there, too. Raises _NoDiag."""
+    try:
+        return sorted(number for number, _ in _socket.if_nameindex())
+    except OSError:
+        raise _NoDiag from None
 
 
 def _netlink() -> _socket.socket:
@@ -133,13 +153,14 @@ def _netlink() -> _socket.socket:
         raise _NoDiag from None
 
 
-def _ask(diag: _socket.socket, local: Place, remote: Place) -> _Socket | None:
-    """The socket between two places, else the listener at the first one. Raises _NoDiag."""
+def _ask(diag: _socket.socket, local: Place, remote: Place, device: int) -> _Socket | None:
+    """The socket between two places, as packets that come from a device find it, else the listener at the first one.
+    Raises _NoDiag."""
     import struct
 
     wanted = struct.pack("=BBBxI", _family(local), _socket.IPPROTO_TCP, 0, 0xFFFFFFFF)
     wanted += struct.pack("!HH16s16s", local[1], remote[1], _packed(local), _packed(remote))
-    wanted += bytes(4) + b"\xff" * 8  # on any interface, with any cookie
+    wanted += struct.pack("=I", device) + b"\xff" * 8  # with any cookie
     try:
         diag.send(struct.pack("=IHHII", 16 + len(wanted), _BY_FAMILY, _REQUEST, 1, 0) + wanted)
         said = diag.recv(8_192, _socket.MSG_DONTWAIT)
