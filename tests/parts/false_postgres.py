@@ -24,7 +24,13 @@ os.setuid(int(uid))
 os.umask(0)
 if place.startswith(("/", "@")):
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(place.replace("@", "\\0"))
+    folder, base = os.path.split(place)
+    names = {"self": b"/proc/self/cwd/" + base.encode(), "bytes": folder.encode() + b"/\\xff"}
+    if how == "self":
+        os.chdir(folder)
+    listener.bind(names.get(how, place.replace("@", "\\0")))
+    if how == "bytes":
+        os.rename(names[how], place)
 else:
     address, _, port = place.rpartition(":")
     listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
@@ -67,9 +73,10 @@ def fake(
 ) -> Iterator[subprocess.Popen[str]]:
     """Such a server at a Unix socket, a port of 127.0.0.1 or an `address:port`, run by that user.
 
-    `how`: "deferred" accepts a connection only once bytes have come; "device NAME" listens there only; "told" accepts
-    the next one at the first line on its standard input, says "accepted", and goes on with it at the next line. With a
-    certificate it speaks TLS."""
+    `how`: "deferred" accepts a connection only once bytes have come; "device NAME" listens there only; "self" and
+    "bytes" call their socket by a path through /proc/self, and by no text; "told" accepts the next one at the first
+    line on its standard input, says "accepted", and goes on with it at the next line. With a certificate it speaks
+    TLS."""
     if os.getuid() != 0:
         lacking("root, to act as another user")
     who = pwd.getpwnam(user)

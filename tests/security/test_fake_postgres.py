@@ -109,7 +109,7 @@ def test_nor_is_it_asked_where_the_configuration_names_the_folder(home: Path, in
     with fake(in_tmp, "nobody") as server:
         (home / "heartbeat.toml").write_text(text.format(port, ""))
         out = heartbeat(home, "check").out
-        assert f"the server at the socket {in_tmp} runs as nobody" in out
+        assert "the server at the socket in /tmp runs as nobody" in out
         (home / "heartbeat.toml").write_text(text.format(port, "&requirepeer=nobody"))
         heartbeat(home, "check", "--all")
         assert heard(server).count(PASSWORD) >= 1, "who says so is believed"
@@ -146,6 +146,23 @@ def test_a_strangers_socket_gets_no_password_whatever_names_it(home: Path, in_tm
     assert "others may make one there; if it is meant, add requirepeer=USER to the dsn" in done.out + done.err, done
 
 
+@pytest.mark.parametrize("how", ["self", "bytes"])
+@pytest.mark.parametrize("where", ["component", "store"])
+def test_what_a_strangers_socket_calls_itself_is_not_believed(home: Path, in_tmp: str, how: str, where: str) -> None:
+    """Its name as the kernel has it is what he has called it: a path that leads to a folder of ours, or no text, which
+    no store takes: without one a pass goes on with its spool."""
+    dsn = f"postgresql:///x?host=/tmp&port={in_tmp.rpartition('.')[2]}"
+    store = f'store = "{dsn}"\nstore_timeout = 2\n' if where == "store" else ""
+    component = f'kind = "database"\ndsn = "{dsn}"\n' if where == "component" else 'kind = "push"\nperiod = 60\n'
+    (home / "heartbeat.toml").write_text(f'[heartbeat]\nstate_dir = "{home}/state"\n{store}[components.x]\n{component}')
+    with fake(in_tmp, "nobody", how) as server:
+        done = heartbeat(home, "run", "--verbose")
+        assert PASSWORD not in heard(server)
+    assert done.code == 0, done
+    if where == "store":
+        assert "the server at the socket in /tmp runs as nobody" in done.err, done
+
+
 @pytest.mark.parametrize("whose", ["nobody's", "a group's"])
 def test_nor_does_one_in_a_folder_that_he_can_make_or_write(home: Path, whose: str) -> None:
     """A folder below /tmp that a DSN names is gone after a reboot, and he makes it."""
@@ -159,7 +176,7 @@ def test_nor_does_one_in_a_folder_that_he_can_make_or_write(home: Path, whose: s
         with fake(f"{folder}/.s.PGSQL.5432", "nobody") as server:
             done = heartbeat(home, "check", "--all", "--format", "json")
             assert PASSWORD not in heard(server)
-        assert f"the server at the socket {folder}/.s.PGSQL.5432 runs as nobody" in done.out, done
+        assert f"the server at the socket in {folder} runs as nobody" in done.out, done
     finally:
         shutil.rmtree(folder)
 

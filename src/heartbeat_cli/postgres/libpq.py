@@ -206,7 +206,7 @@ def _check(peer: "socket", connection: "Connection") -> None:
     """Raises Stranger, wherever the server's place comes from: the DSN, $PGHOST, a service."""
     from heartbeat_cli.postgres import peers
 
-    peers.of_connection(peer, connection.info.dsn_parameters)
+    peers.of_connection(peer, connection.info.host or "", connection.info.dsn_parameters)
 
 
 def _refusal(message: str, where: str) -> Trouble:

@@ -9,6 +9,7 @@ import stat
 import sys
 from collections.abc import Mapping
 
+from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.postgres.guarded import Stranger as Stranger
 from heartbeat_cli.system import tcp_owner, trusted
@@ -38,14 +39,15 @@ def of_socket(path: str) -> str | None:
     return tcp_owner.name(found.st_uid)
 
 
-def of_connection(link: _socket.socket, params: Mapping[str, str]) -> None:
-    """Raises Stranger when the server at the other end may be another user's, for the parameters that libpq goes by,
-    wherever it has them from. With `requirepeer` libpq itself sees to a Unix socket, but to no port."""
+def of_connection(link: _socket.socket, host: str, params: Mapping[str, str]) -> None:
+    """Raises Stranger when the server at the other end may be another user's: for the host that libpq has connected
+    with, and the parameters that it goes by, wherever it has them from. With `requirepeer` libpq itself sees to a Unix
+    socket, but to no port."""
     named = params.get("requirepeer")
     if link.family != _socket.AF_UNIX:
         _on_port(link, named, params.get("sslmode", ""))
     elif not named:
-        _on_socket(link)
+        _on_socket(link, host)
 
 
 def _on_port(link: _socket.socket, named: str | None, sslmode: str) -> None:
@@ -56,16 +58,15 @@ def _on_port(link: _socket.socket, named: str | None, sslmode: str) -> None:
         raise Stranger(stranger)
 
 
-def _on_socket(link: _socket.socket) -> None:
-    """What only root or we could have made is not judged; a name without a place (`@name`) is anybody's."""
-    name = link.getpeername()
-    placed = isinstance(name, str) and name.startswith("/")
-    if placed and _is_alone(os.path.dirname(str(name))):
+def _on_socket(link: _socket.socket, host: str) -> None:
+    """What only root or we could have made is not judged. Its own name (`getpeername`) is what its maker has written,
+    relative to his folder or through /proc/self; a host without a place (`@name`) is anybody's."""
+    if host.startswith("/") and _is_alone(host):
         return
     uid = int.from_bytes(link.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)[4:8], sys.byteorder)
     if not tcp_owner.is_trusted(uid, _SERVER, *_PROXIES):
-        said = {"path": str(name) if placed else "@", "who": tcp_owner.said(uid)}
-        raise Stranger(Text("the server at the socket {path} runs as {who}, and others may make one there", **said))
+        said = {"path": one_line(host), "who": tcp_owner.said(uid)}
+        raise Stranger(Text("the server at the socket in {path} runs as {who}, and others may make one there", **said))
 
 
 def _is_alone(folder: str) -> bool:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 from heartbeat_cli.config import places
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.coverage import Degraded
+from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.sql import schema
@@ -219,7 +220,9 @@ class Keeper:
         from heartbeat_cli.store.standby import spool_locator
 
         there = spool.existing(self._folder)
-        begun = Degraded(f"{self._config.observer}@{round(now * 1000)}", self._config.observer, now, str(error))
+        begun = Degraded(
+            f"{self._config.observer}@{round(now * 1000)}", self._config.observer, now, one_line(str(error), 1_000)
+        )
         failures = [str(error)]
         for path in spool_locator.places(self._folder, self.db.where if self.degraded is not None else None):
             try:
