@@ -54,7 +54,7 @@ def from_zone(query: dns.message.Message, over_tcp: bool, zone: str = ZONE) -> b
         if wanted or not chained:
             break
         name = dns.rrset.from_text("x.", 0, "IN", "CNAME", chained[0][4])[0].target
-    return response.to_wire()
+    return response.to_wire(max_size=65_535 if over_tcp else 0)
 
 
 def refusing(code: dns.rcode.Rcode) -> Answerer:
@@ -100,6 +100,20 @@ def hard_to_read(query: dns.message.Message, over_tcp: bool) -> bytes:
     record = b"\x00\x01\x00\x01\x00\x00\x00\x1e\x00\x04\x01\x02\x03\x04"
     again = (0xC000 | len(head)).to_bytes(2, "big") + record
     return (head + b"\x01a" * 120 + b"\x00" + record + again * 300)[:4_096]
+
+
+def packed(query: dns.message.Message, most: int) -> bytes:
+    """A valid answer of at most so many bytes, in as many records as fit, each with two names of 120 parts."""
+    question = query.question[0].name.to_wire() + b"\x00\x01\x00\x01"
+    kind = b"\x00\x02\x00\x01\x00\x00\x00\x3c"  # NS: what it holds is a name as well
+    records = [b"\x01a" * 120 + b"\x00" + kind + b"\x00\x01\x00"]
+    name = (0xC000 | (12 + len(question))).to_bytes(2, "big")
+    left = most - 12 - len(question) - len(records[0])
+    for number in range(left // 24):
+        one = b"\x04%04x" % number + name
+        records.append(one + kind + b"\x00\x07" + one)
+    head = query.id.to_bytes(2, "big") + b"\x81\x80\x00\x01" + len(records).to_bytes(2, "big") + bytes(4)
+    return head + question + b"".join(records)
 
 
 def flood(link: socket.socket) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import dns.exception
 import dns.message
-import dns.query
 import dns.rcode
 
 from heartbeat_cli.domain.plain import duration, one_line, system_words
@@ -19,6 +18,8 @@ from heartbeat_cli.domain.text import Text
 
 _ROUNDS = 2  # a lost packet is not worth a failure
 _LARGEST = 4_096  # bytes of a packet; we say that we take 1,232, and one of 65,535 can take seconds to read
+# Over TCP; a name is written in two bytes, read in a hundred steps, and a record has three of them at the most.
+_MOST_BYTES, _MOST_RECORDS = 16_384, 256
 _ELSEWHERE = (dns.rcode.SERVFAIL, dns.rcode.REFUSED, dns.rcode.NOTIMP)  # another server may know more
 
 
@@ -28,6 +29,10 @@ class Answer(Record):
     message: dns.message.Message
     server: str
     seconds: float
+
+
+class _Unusable(Exception):
+    """What came is not read; the text says why."""
 
 
 class NoAnswer(Exception):
@@ -54,7 +59,7 @@ def ask(query: dns.message.Message, servers: Sequence[str], port: int, deadline:
         except ConnectionRefusedError:
             refused.add(server)
             text = Text("connection refused by {place}", place=f"{server}:{port}")
-        except (OSError, EOFError, dns.exception.DNSException) as error:
+        except (OSError, EOFError, ValueError, _Unusable, dns.exception.DNSException) as error:
             text = _words(error, server, deadline - started)
         else:
             last = Answer(message, server, time.monotonic() - started)
@@ -72,7 +77,7 @@ def _exchange(query: dns.message.Message, server: str, port: int, timeout: float
             return _udp(query, server, port, timeout)
         except dns.message.Truncated:
             pass
-    return dns.query.tcp(query, server, timeout=max(0.05, until - time.monotonic()), port=port)
+    return _tcp(query, server, port, until)
 
 
 def _udp(query: dns.message.Message, server: str, port: int, timeout: float) -> dns.message.Message:
@@ -96,6 +101,44 @@ def _udp(query: dns.message.Message, server: str, port: int, timeout: float) -> 
     raise TimeoutError
 
 
+def _tcp(query: dns.message.Message, server: str, port: int, until: float) -> dns.message.Message:
+    """Nothing is read of an answer that would take longer than one over UDP, since reading knows no clock. Raises
+    TimeoutError or another OSError, EOFError, _Unusable, or what dnspython raises for no message."""
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        server, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+    )[0]
+    wire = query.to_wire()
+    with socket.socket(family, kind, protocol) as link:
+        link.settimeout(max(0.05, until - time.monotonic()))
+        link.connect(address)
+        link.sendall(len(wire).to_bytes(2, "big") + wire)
+        length = int.from_bytes(_received(link, 2, until), "big")
+        if length > _MOST_BYTES:
+            raise _Unusable(Text("{server} sent an answer of more than {n:,} bytes", server=server, n=_MOST_BYTES))
+        packet = _received(link, length, until)
+    records = sum(int.from_bytes(packet[at : at + 2], "big") for at in (4, 6, 8, 10))
+    if records > _MOST_RECORDS:
+        raise _Unusable(Text("{server} sent an answer of more than {n:,} records", server=server, n=_MOST_RECORDS))
+    message = dns.message.from_wire(packet)
+    if not query.is_response(message):
+        raise _Unusable(Text("{server} answered another question", server=server))
+    return message
+
+
+def _received(link: socket.socket, size: int, until: float) -> bytes:
+    """So many bytes, by a moment of time.monotonic(). Raises EOFError when there are fewer, or an OSError."""
+    found = bytearray()
+    while len(found) < size:
+        if (left := until - time.monotonic()) <= 0:
+            raise TimeoutError
+        link.settimeout(left)
+        piece = link.recv(size - len(found))
+        if not piece:
+            raise EOFError
+        found += piece
+    return bytes(found)
+
+
 def _answer_in(packet: bytes, query: dns.message.Message) -> dns.message.Message | None:
     """The answer to a query; None for any other packet. Raises dns.message.Truncated for an answer that is cut off."""
     try:
@@ -110,7 +153,11 @@ def _answer_in(packet: bytes, query: dns.message.Message) -> dns.message.Message
 
 
 def _words(error: Exception, server: str, seconds: float) -> str:
-    if isinstance(error, dns.exception.Timeout | TimeoutError):
+    if isinstance(error, _Unusable):
+        return str(error)
+    if isinstance(error, EOFError):
+        return Text("{server} hung up before its answer was complete", server=server)
+    if isinstance(error, TimeoutError):
         return Text("{at} did not answer within {t}", at=server, t=duration(seconds))
     if isinstance(error, OSError):
         why = system_words((error.strerror or errno.errorcode.get(error.errno or 0, "") or str(error)).lower())
