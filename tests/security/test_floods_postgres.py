@@ -2,16 +2,19 @@
 
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from heartbeat_cli.postgres import libpq
+from heartbeat_cli.store.sql.database import DatabaseError, connect
+from heartbeat_cli.store.standby import mirror
 from tests.parts.http import certificate
 from tests.parts.measured import measured
 from tests.parts.postgres import *  # noqa: F403 - its fixtures
+from tests.parts.postgres_answers import Cell, answering
 from tests.parts.postgres_floods import (
     FLOODS,
     Flood,
@@ -31,6 +34,7 @@ from heartbeat_cli.monitors import database
 reading = database.probe(database.Settings(sys.argv[1]), CheckContext("db", 15.0, time.time()))
 said = [reading.status, reading.error]
 """
+EVIDENCE = COMPONENT + "said.append(dict(reading.evidence))\n"
 ACTION = """
 from heartbeat_cli.actions import postgres
 said = list(postgres.run(postgres.Settings(sys.argv[1], do="terminate_idle"), timeout=15.0))
@@ -187,3 +191,107 @@ def test_some_more_hashing_is_no_fault() -> None:
     with laborious(100_000) as port, pytest.raises(libpq.Trouble) as told:
         libpq.connect(f"postgresql://app:open-sesame@127.0.0.1:{port}/db", deadline=time.monotonic() + 20)
     assert told.value.kind == "connect", told.value.text
+
+
+_WITHOUT_END = b"1e1000000000"  # as a whole number it has a billion digits
+_NUMERIC, _FLOAT, _TEXT, _BOOL, _INT = 1700, 701, 25, 16, 23
+# The figures that `database` asks for, as an honest server has them; the twelfth is the sessions that wait long.
+_FIGURES: tuple[Cell, ...] = (
+    *((_TEXT, b"me"), (_BOOL, b"t"), (_FLOAT, b"1"), (_FLOAT, b"100"), (_FLOAT, b"1"), (_FLOAT, None), (_TEXT, None)),
+    *((_FLOAT, b"1"), (_FLOAT, None), (_TEXT, None), (_FLOAT, b"1"), (_FLOAT, b"7"), (_FLOAT, b"5"), (_TEXT, None)),
+    *((_FLOAT, None), (_FLOAT, b"1"), (_FLOAT, b"1"), (_FLOAT, b"1")),
+)
+
+
+def _with(number: Cell) -> Callable[[str], Sequence[Cell]]:
+    """A server that has this one among its figures."""
+    return lambda sql: (*_FIGURES[:11], number, *_FIGURES[12:]) if "counted" in sql else [(_INT, b"1")]
+
+
+@pytest.mark.parametrize("number", [(_NUMERIC, _WITHOUT_END), (_NUMERIC, b"NaN"), (_FLOAT, b"Infinity")])
+def test_a_figure_that_is_no_ordinary_number_costs_the_figures(number: Cell) -> None:
+    """Whatever type the query casts to, the server says another. `measured` ends the process that would hang."""
+    with answering(_with(number)) as port:
+        found = measured(EVIDENCE, f"postgresql://app@127.0.0.1:{port}/db{SHORT}", timeout=30)
+    words = f"127.0.0.1:{port} sent a value that cannot be read (ValueError)"
+    assert found.said == ["healthy", None, {"figures missing": words}]
+
+
+def test_a_figure_that_is_called_numeric_is_the_number_all_the_same() -> None:
+    with answering(_with((_NUMERIC, b"7.0"))) as port:
+        found = measured(COMPONENT, f"postgresql://app@127.0.0.1:{port}/db{SHORT}")
+    assert found.said == ["degraded", "7 sessions wait for a lock longer than 1 min, the longest for 5 s"]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        *([(_NUMERIC, text)] for text in (b"7", b"NaN", _WITHOUT_END, b"-" + _WITHOUT_END)),
+        *([(_FLOAT, b"NaN")], [(_TEXT, b"12")], [(_INT, None)], [(_INT, b"9" * 1_000_000)], [(1016, b"{1,2}")]),
+        [(_NUMERIC, _WITHOUT_END)] + [(_TEXT, None)] * 4 + [(1184, b"2030-01-01 00:00:00+00")],
+        [(1184, b"9" * 1_000_000)],
+    ],
+)
+def test_a_version_that_no_store_has_costs_the_store_and_no_pass(cells: Sequence[Cell], tmp_path: Path) -> None:
+    config = tmp_path / "heartbeat.toml"
+    with answering(lambda sql: cells) as port:
+        store = f"postgresql://app@127.0.0.1:{port}/db{SHORT}"
+        config.write_text(
+            f'[heartbeat]\nstore = "{store}"\nstate_dir = "{tmp_path}/state"\nstore_timeout = 5\n'
+            '[components.h]\nkind = "push"\nperiod = 60\n'
+        )
+        found = measured(ERRORS, "--config", config, "run", timeout=60)
+    assert found.said[0] == 0 and "; going on with " in found.said[1], found
+    assert found.said[1].count("\n") == 1 and len(found.said[1]) < 600, found
+
+
+@pytest.mark.parametrize(
+    ("oid", "text", "read"),
+    [
+        (_NUMERIC, b"12.5", 12.5),
+        (1231, b"{1e1000000000}", "{1e1000000000}"),
+        (114, b"[" * 500_000, "[" * 500_000),
+        (3802, b"9" * 900_000, "9" * 900_000),
+        (199, b'{"[[[["}', '{"[[[["}'),
+        (1016, b"{" + b"1" * 5_000 + b",2}", "{" + "1" * 5_000 + ",2}"),
+        (1007, b"{" * 500_000, "{" * 500_000),
+        (3904, b"[1,2)", "[1,2)"),
+        (1186, b"0:0:0." + b"0" * 31, "0:0:0." + "0" * 31),
+        (20, b"9" * 19, 9_999_999_999_999_999_999),
+        (20, None, None),
+        (_NUMERIC, None, None),
+    ],
+)
+def test_values_cost_no_more_than_their_bytes(oid: int, text: bytes | None, read: object) -> None:
+    """Decimal, JSON, arrays, ranges and intervals are not made of what a server says, in no session."""
+    with answering(lambda sql: [(oid, text)]) as port:
+        address = f"postgresql://app@127.0.0.1:{port}/db{SHORT}"
+        with libpq.connect(address, deadline=time.monotonic() + 30) as session:
+            assert session.rows("SELECT 1", deadline=time.monotonic() + 30) == [(read,)]
+
+
+@pytest.mark.parametrize(
+    ("oid", "text"),
+    [
+        *((oid, b"9" * 1_000_000) for oid in (16, 20, 26, 1082, 1083, 1114, 1184, 1266)),
+        *((_FLOAT, one) for one in (b"1" * 1_000_000, b"x", b"", b"inf")),
+        *((1184, one) for one in (b"99999-01-01 00:00:00+00", b"2030-01-01 00:00:00+99:99", b"x" * 500_000)),
+        (25, b"\xff"),
+    ],
+)
+def test_values_that_cannot_be_read_are_one_short_line(oid: int, text: bytes) -> None:
+    with answering(lambda sql: [(oid, text)]) as port:
+        address = f"postgresql://app@127.0.0.1:{port}/db{SHORT}"
+        with libpq.connect(address, deadline=time.monotonic() + 30) as session, pytest.raises(libpq.Trouble) as told:
+            session.rows("SELECT 1", deadline=time.monotonic() + 30)
+    assert told.value.kind == "answered" and len(told.value.text) < 100
+    assert told.value.text.startswith((f"127.0.0.1:{port} sent a value that", f"127.0.0.1:{port} sent no utf-8 text"))
+
+
+@pytest.mark.parametrize("text", [b"[" * 500_000, b"9" * 500_000, b"7", b"[7]", b"{}"])
+def test_rows_in_json_that_hold_none_are_an_error_of_the_store(text: bytes) -> None:
+    with answering(lambda sql: [(114, text)] * sql.count("json_agg") + [(_BOOL, b"t")]) as port:
+        db = connect(f"postgresql://app@127.0.0.1:{port}/db{SHORT}", 20)
+        with pytest.raises(DatabaseError, match="cannot be read"):
+            mirror.snapshot(db, "here", 1.0)
+        db.close()

@@ -11,8 +11,6 @@ from heartbeat_cli.domain.kinds.sql_errors import of_postgres
 from heartbeat_cli.monitors._sql_rows import SQLITE, Failed, Table, failed, table
 
 _READING = frozenset({"select", "with", "values", "table", "show"})
-# pg_type.oid of what psycopg2 would make objects of that heartbeat does not load (decimal), or parse without a bound.
-_NUMERIC, _NUMERICS, _JSON, _JSONB = 1700, 1231, 114, 3802
 
 
 def problems(dsn: str, query: str) -> list[tuple[str, str]]:
@@ -59,7 +57,7 @@ def read(dsn: str, query: str, deadline: float, *, most_bytes: int, most_rows: i
 
 def _of_postgres(dsn: str, query: str, deadline: float, most_bytes: int, most_rows: int) -> Table:
     from heartbeat_cli.monitors import _postgres
-    from heartbeat_cli.postgres import libpq
+    from heartbeat_cli.postgres import casts, libpq
     from heartbeat_cli.postgres.driver import driver
 
     driver()  # the time it takes to load is not the server's
@@ -71,9 +69,8 @@ def _of_postgres(dsn: str, query: str, deadline: float, most_bytes: int, most_ro
     with session:
         asked = time.monotonic()
         session.most = most_bytes
-        session.read_as(_NUMERIC, "NUMERIC", lambda text, _cursor: None if text is None else float(text))
-        for oid, name in ((_NUMERICS, "NUMERICS"), (_JSON, "JSON"), (_JSONB, "JSONB")):
-            session.read_as(oid, name, lambda text, _cursor: text)
+        session.read_as(casts.NUMBERS, "NUMBER", casts.any_float)  # one that is not finite is judged
+        session.read_as(casts.INTERVAL, "SECONDS", casts.interval_seconds)
         try:
             # The driver puts values in the places of %s.
             rows = session.bounded_rows(query.replace("%", "%%"), deadline=deadline)

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 
 from heartbeat_cli.domain.checking.result import Reading
@@ -51,9 +50,7 @@ def table(
 
 
 def _value(value: Any) -> Any:
-    """A number, a text, true, false or None: an interval is its seconds, everything else its text."""
+    """A number, a text, true, false or None: bytes are their hexadecimal digits, everything else its text."""
     if value is None or isinstance(value, int | float | str):
         return value
-    if isinstance(value, timedelta):
-        return value.total_seconds()
     return bytes(value).hex() if isinstance(value, bytes | memoryview) else str(value)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from heartbeat_cli.domain.plain import duration, one_line, port, system_words
 from heartbeat_cli.domain.text import Text, joined
+from heartbeat_cli.postgres import casts
 from heartbeat_cli.postgres.driver import driver
 from heartbeat_cli.postgres.guarded import BoundedConnection, Overrun, Stranger, unusable_file
 from heartbeat_cli.redact import redact, worth_hiding
@@ -80,6 +81,7 @@ class Session:
         self.columns: tuple[str, ...] = ()
         self.where = where
         self._secrets = secrets
+        casts.register(line.connection)
 
     def __enter__(self) -> "Session":
         return self
@@ -101,9 +103,9 @@ class Session:
             return cursor.fetchall()
         except UnicodeDecodeError as error:
             raise Trouble("answered", Text("{where} sent no {c} text", where=self.where, c=error.encoding)) from None
-        except driver().Error as error:
+        except driver().ProgrammingError as error:  # there is no result
             raise self._trouble(error) from None
-        except (ValueError, ArithmeticError, RecursionError) as error:
+        except casts.unreadable() as error:
             text = Text("{where} sent a value that cannot be read ({why})", where=self.where, why=type(error).__name__)
             raise Trouble("answered", text) from None
 
@@ -125,10 +127,10 @@ class Session:
             raise self._trouble(error) from None
         return cursor
 
-    def read_as(self, oid: int, name: str, cast: Callable[[Any, Any], Any]) -> None:
-        """Read values of a type (by its oid) through `cast` in this session."""
+    def read_as(self, oids: tuple[int, ...], name: str, cast: Callable[[Any, Any], Any]) -> None:
+        """Read values of some types (by their oids) through `cast` in this session."""
         extensions = driver().extensions
-        extensions.register_type(extensions.new_type((oid,), name, cast), self._connection)
+        extensions.register_type(extensions.new_type(oids, name, cast), self._connection)
 
     def close(self) -> None:
         """Hang up without waiting for the server."""

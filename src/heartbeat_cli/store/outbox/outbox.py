@@ -263,4 +263,4 @@ def dissolve(db: Database, batch: Batch) -> None:
 
 def count_waiting(db: Database) -> int:
     """How many notifications still wait. Those that have failed for good are not tried again, and not counted."""
-    return int(db.rows("SELECT count(*) FROM heartbeat_outbox WHERE state = 'waiting'")[0][0])
+    return db.whole(db.rows("SELECT count(*) FROM heartbeat_outbox WHERE state = 'waiting'")[0][0])

@@ -60,7 +60,7 @@ class Database:
     watch_json: str | None = None
     clock_ahead: float | None = None
     max_answer = 8_388_608
-    _unreadable: tuple[type[Exception], ...] = (ValueError, ArithmeticError, RecursionError)
+    _unreadable: tuple[type[BaseException], ...] = (ValueError, ArithmeticError, RecursionError)
 
     def __init__(self, connection: Any, errors: type[Exception]) -> None:
         self._connection = connection
@@ -79,6 +79,12 @@ class Database:
             raise self._store_error(error) from error
         except self._unreadable as error:  # no value of the type that the server says
             raise DatabaseError(self.where, f"sent a value that cannot be read ({type(error).__name__})") from None
+
+    def whole(self, value: object) -> int:
+        """The whole number that a row holds. Raises DatabaseError where the server sent something else."""
+        if not isinstance(value, int):
+            raise DatabaseError(self.where, f"sent a value that cannot be read ({type(value).__name__})")
+        return value
 
     def rows_with_clock(self, select: str, rest: str, params: Params = ()) -> list[Row]:
         """Run `select` and `rest` as one statement and return its rows. If there are any, `clock_ahead` is measured in

@@ -3,7 +3,7 @@ what was recorded for one store is never written into another."""
 
 import os
 
-from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.database import Database, DatabaseError, Row
 
 LOCAL = "store/"  # how the names of settings begin that belong to one store and never travel to another
 STRATEGY = "strategy"  # the setting that holds the name which `heartbeat strategy set` was given
@@ -29,12 +29,19 @@ def version(db: Database, observer: str) -> int:
     rows = db.rows_with_clock(_VERSION, "FROM heartbeat_schema", (_NAME, WATCHED + observer, *ahead))
     if not rows:
         return 0
-    found, given, watch, *values = rows[0]
+    found, given, watch, *values = _checked(db, rows[0], 3 + len(ahead))
     db.read_ahead = dict(zip(ahead, values, strict=True))
     # Files bear the identity in their names: what no heartbeat has given the store is none.
     sound = given and len(given) <= _MAX_LENGTH and given.isascii() and given.isalnum()
     db.identity, db.watch_json = given if sound else "", watch
-    return int(found)
+    return db.whole(found)
+
+
+def _checked(db: Database, row: Row, length: int) -> Row:
+    """The row: a version, then texts. Raises DatabaseError for any other, which a server may send all the same."""
+    if len(row) != length or not all(one is None or isinstance(one, str) for one in row[1:]):
+        raise DatabaseError(db.where, "sent a value that cannot be read (no settings)")
+    return row
 
 
 def create(db: Database, observer: str) -> None:

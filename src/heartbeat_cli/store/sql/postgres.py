@@ -21,8 +21,7 @@ class Postgres(Database):
     dialect = "postgres"
 
     def __init__(self, dsn: str, timeout: float) -> None:
-        from heartbeat_cli.postgres import libpq
-        from heartbeat_cli.postgres.driver import driver
+        from heartbeat_cli.postgres import casts, libpq
         from heartbeat_cli.store.sql import postgres_session
 
         self.where = redact(dsn)
@@ -34,9 +33,9 @@ class Postgres(Database):
         self.server = session.where
         self._idle = postgres_session.idle_settings(timeout, session.version)
         self.begin = self._begin(timeout, timeout)
-        session.read_as(postgres_session.TIMESTAMPTZ, "EPOCH", postgres_session.epoch_seconds)
+        session.read_as((postgres_session.TIMESTAMPTZ,), "EPOCH", postgres_session.epoch_seconds)
         super().__init__(session, libpq.Trouble)
-        self._unreadable = (*self._unreadable, driver().Error)
+        self._unreadable = casts.unreadable()
         self._driver_sql = postgres_session.driver_sql
         self._sql: dict[str, str] = {}  # statements as the driver wants them
 

@@ -13,12 +13,13 @@ _WITH_TCP_TIMEOUT = 120_000  # PostgreSQL 12
 # Seconds since the epoch, the second in the year 9999. What no heartbeat writes (`infinity`, a year of five digits, one
 # before Christ) is read as the nearest of these: what words times for people has no such years.
 _EARLIEST, _LATEST = 0.0, 253_370_764_800.0
+_LONGEST = 64  # characters of a time; what is remembered of the last ones is bounded by it
 _NAMED_VALUE = re.compile(r"(?<![:\w]):([a-z]\w*)")  # `:name`, and not the type of a cast, as in `::float8`
 
 
 def epoch_seconds(text: Any, _: Any) -> float | None:
     """`timestamptz` as seconds since the epoch."""
-    return None if text is None else _seconds(text)
+    return None if text is None else _seconds(text[:_LONGEST])
 
 
 @lru_cache(256)  # the thousand rows of a pass have one moment

@@ -294,4 +294,4 @@ def _apply(db: Database) -> None:
 
 def _version(db: Database) -> int:
     rows = db.rows("SELECT version FROM heartbeat_schema")
-    return int(rows[0][0]) if rows else 0
+    return db.whole(rows[0][0]) if rows else 0

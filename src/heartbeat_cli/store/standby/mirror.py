@@ -14,12 +14,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from heartbeat_cli.domain import foreign_json
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.history.passes import SHARED_SETTING
 from heartbeat_cli.store.sql import tables
 from heartbeat_cli.store.sql.conditions import checked_by
-from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.database import Database, DatabaseError, Row
 from heartbeat_cli.store.sql.identity import LAST_SEEN, LOCAL, WATCHED
 from heartbeat_cli.store.sql.text import understood
 from heartbeat_cli.store.state import states
@@ -134,7 +135,18 @@ def _select_in_one_query(db: Database, wanted: _Wanted) -> tuple[Snapshot, bool]
     packed = [table.json_rows(where) for table, where, _ in chosen]
     params = [value for _, _, values in chosen for value in values]
     ((*rows, to_notify),) = db.rows(f"SELECT {', '.join(packed)}, EXISTS ({_ANYTHING_TO_NOTIFY})", params)
-    return {table.name: [tuple(row) for row in some] for table, some in zip(_ALWAYS, rows, strict=True)}, to_notify
+    return {table.name: _unpacked(db, text) for table, text in zip(_ALWAYS, rows, strict=True)}, to_notify
+
+
+def _unpacked(db: Database, text: object) -> list[Row]:
+    """The rows that the server packed into JSON. Raises DatabaseError where it holds none."""
+    try:
+        found = foreign_json.parse(text) if isinstance(text, str) else None
+    except foreign_json.NotJson:
+        found = None
+    if not isinstance(found, list) or not all(isinstance(row, list) for row in found):
+        raise DatabaseError(db.where, "sent a value that cannot be read (no rows in JSON)")
+    return [tuple(row) for row in found]
 
 
 # Every part of it uses an index or a small table: it is run at every pass, however old the store is.

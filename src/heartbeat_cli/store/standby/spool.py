@@ -161,7 +161,7 @@ def put_aside(path: Path, now: float, store: str | None = None) -> Path:
 
 
 def passes_kept(spool: Database) -> int:
-    return int(spool.rows("SELECT count(*) FROM heartbeat_pass_rows")[0][0])
+    return spool.whole(spool.rows("SELECT count(*) FROM heartbeat_pass_rows")[0][0])
 
 
 def replay(spool: Database, db: Database, observer: str, now: float) -> Iterator[None]:

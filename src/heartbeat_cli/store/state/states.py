@@ -167,7 +167,7 @@ def began_between(db: Database, start: float, end: float) -> int:
         " AND held_by IS NULL",
         (start, end),
     )
-    return int(rows[0][0])
+    return db.whole(rows[0][0])
 
 
 def save_incident(db: Database, incident: Incident) -> None:
