@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.parts import lacking
 from tests.parts.http import Certificate
 
-# Says to whoever comes: your password, in clear; keeps what comes then. A client of Redis has sent it by then.
+# Says to whoever comes: your password, in clear; keeps what comes then. A client of Redis pings first.
 _PROGRAM = """
 import os, socket, ssl, sys
 place, how, uid, gid, *certificate = sys.argv[1:]
@@ -59,7 +59,7 @@ while True:
                 client.sendall(b"N")
         if begin:
             print("heard", begin, flush=True)
-            client.sendall(b"R\\0\\0\\0\\x08\\0\\0\\0\\x03")
+            client.sendall(b"+PONG\\r\\n" if begin[:1] == b"*" else b"R\\0\\0\\0\\x08\\0\\0\\0\\x03")
             print("and", client.recv(4096), flush=True)
     except OSError:
         pass

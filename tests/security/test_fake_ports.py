@@ -1,12 +1,15 @@
 """Another user of this host who listens on a loopback port in place of PostgreSQL or Redis gets no password."""
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from heartbeat_cli.postgres.driver import driver
+from heartbeat_cli.postgres.guarded import BoundedConnection, Stranger
 from tests.parts import redis
 from tests.parts.false_postgres import fake, heard
 from tests.parts.http import certificate
@@ -122,6 +125,23 @@ def test_a_real_one_is_asked(home: Path) -> None:
     assert '"status": "healthy"' in done.out, done
 
 
+def test_who_is_a_stranger_only_once_he_has_answered_gets_no_password() -> None:
+    """A connection that the kernel keeps in a SYN cookie has no socket, and so no user, until then."""
+    port, asked = free_port(), list[object]()
+
+    def check(link: object, connection: object) -> None:
+        asked.append(link)
+        if len(asked) > 1:
+            raise Stranger("nobody")
+
+    with fake(str(port), "nobody") as server:
+        line = BoundedConnection(driver().connect(dsn(port), async_=True), check)
+        with pytest.raises(Stranger):
+            line.wait(time.monotonic() + 10, 10_000)
+        line.close()
+        assert "s3cr3t" not in heard(server)
+
+
 def queue(home: Path, port: int, more: str = "") -> Ended:
     source = f'command = ["LLEN", "celery"], port = {port}, password = "{PASSWORD}"{more}'
     text = f'[heartbeat]\nstate_dir = "{home}/state"\n[components.x]\nkind = "progress"\n'
@@ -142,7 +162,8 @@ def test_a_redis_that_is_meant_is_named(home: Path) -> None:
     port = free_port()
     with fake(str(port), "nobody") as server:
         queue(home, port, ', requirepeer = "nobody"')
-        assert PASSWORD in heard(server)
+        said = heard(server)
+    assert said.index("PING") < said.index("AUTH") < said.index(PASSWORD), "who has answered is judged once more"
 
 
 def test_a_real_redis_is_asked(home: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ https://redis.io/docs/latest/develop/reference/protocol-spec/
 
 import re
 import time
+from contextlib import suppress
 from socket import socket
 
 from heartbeat_cli.domain.plain import one_line, system_words
@@ -46,9 +47,13 @@ def read(source: RedisSource, deadline: float) -> float:
     """The number, by the deadline (time.monotonic()). Raises Unobservable."""
     try:
         with dial(source.host, source.port, max(0.05, deadline - time.monotonic())) as link:
+            talk = Conversation(link, deadline)
             if source.password is not None:
                 _check(link, source)
-            reply = _reply(Conversation(link, deadline), source)
+                with suppress(Unobservable):  # it wants the password first
+                    talk.ask("PING")
+                _check(link, source)  # who has answered has a socket; before, the kernel need not know of it
+            reply = _reply(talk, source)
     except DialError as error:
         raise Unobservable(str(error)) from None
     except TimeoutError:

@@ -89,8 +89,8 @@ class _Asides:
 
 class BoundedConnection:
     """An asynchronous connection of psycopg2 and its relay. `overrun` says what there was too much of, once there
-    was: of no further use then. `check` is told of each socket that libpq has connected
-    before a byte has gone either way, and raises Stranger."""
+    was: of no further use then. `check` is told of each socket that libpq has connected before a byte has gone either
+    way, and again when the first has come (a connection by SYN cookie has no socket before), and raises Stranger."""
 
     overrun = ""
 
@@ -101,6 +101,8 @@ class BoundedConnection:
         self._besides = 0
         self._relay: Relay[_socket.socket] | None = None
         self._inode = 0
+        self._came_before = 0  # bytes of earlier sockets
+        self._has_answered = False  # the server at this socket
         self._connected = False
         self._login = Login(connection)
 
@@ -125,8 +127,12 @@ class BoundedConnection:
         """One step of the login: what `poll` says of it; None when the deadline came first. Until the server has said
         a word, libpq has nothing to work at."""
         self._join(most)
-        if self._relay is None or not self._relay.came:
+        relay = self._relay
+        if relay is None or not relay.came:
             return self.connection.poll()
+        if not self._has_answered and relay.came > self._came_before:
+            self._has_answered = True
+            self._check(relay.peer, self.connection)
         return self._login.poll(deadline)
 
     def count_as_rowless(self) -> None:
@@ -184,7 +190,8 @@ class BoundedConnection:
             came = self._relay.came
             self._relay.close()
         self._relay = Relay(peer, most, _socket.socketpair())
-        self._relay.came = came
+        self._relay.came = self._came_before = came
+        self._has_answered = False
         end = self._relay.end
         try:
             end.setblocking(False)

@@ -30,7 +30,7 @@ class Relay(Generic[Socket]):
         self.overrun = self.late = False
         self.deadline = 0.0
         self.end, self._inner = ends
-        self._peer = peer
+        self.peer = peer
         self._inner.setblocking(False)
         peer.setblocking(False)
         self._inward, self._outward = b"", b""  # what the other side has not taken yet
@@ -50,11 +50,11 @@ class Relay(Generic[Socket]):
             waiter.register(self._inner, mask)
         reading = 0 if self._inward or self._peer_ended else _READ
         if mask := reading | (_WRITE if self._outward else 0):
-            waiter.register(self._peer, mask)
+            waiter.register(self.peer, mask)
         if events:
             waiter.register(fd, events)
         ready = dict(waiter.poll(max(0.0, seconds) * 1000))
-        peer = self._peer.fileno() in ready
+        peer = self.peer.fileno() in ready
         if self._outward if peer else ready.get(self._inner.fileno(), 0) & ~_WRITE:
             self._outwards()
         came = bool(peer or (ready and self._inward)) and self._inwards()
@@ -70,11 +70,11 @@ class Relay(Generic[Socket]):
         a query would otherwise cost half as much again."""
         if self._watched is None or self._watched[0] != fd:
             waiter = select.poll()
-            for one in (self._inner.fileno(), self._peer.fileno(), *([fd] if fd >= 0 else [])):
+            for one in (self._inner.fileno(), self.peer.fileno(), *([fd] if fd >= 0 else [])):
                 waiter.register(one, _READ)
             self._watched = fd, waiter
         ready = [one for one, _ in self._watched[1].poll(max(0.0, seconds) * 1000)]
-        if self._peer.fileno() in ready:
+        if self.peer.fileno() in ready:
             return self._inwards() or fd in ready
         if self._inner.fileno() in ready:
             self._outwards()
@@ -86,7 +86,7 @@ class Relay(Generic[Socket]):
                 self._outward = self._inner.recv(_PIECE)
                 self._library_ended = not self._outward
             if self._outward:
-                self._outward = self._outward[self._peer.send(self._outward) :]
+                self._outward = self._outward[self.peer.send(self._outward) :]
         except BlockingIOError:
             return
         except OSError:  # the peer is gone; what it said before is still to be read
@@ -95,7 +95,7 @@ class Relay(Generic[Socket]):
     def _inwards(self) -> bool:
         try:
             if not self._inward and not self._peer_ended:
-                self._inward = self._peer.recv(_PIECE)
+                self._inward = self.peer.recv(_PIECE)
                 self.came += len(self._inward)
                 self._peer_ended = not self._inward
         except BlockingIOError:
@@ -121,9 +121,9 @@ class Relay(Generic[Socket]):
         with suppress(OSError):
             while rest := self._outward or self._inner.recv(_PIECE):
                 self._outward = b""
-                self._peer.sendall(rest)
+                self.peer.sendall(rest)
         self._inner.close()
-        self._peer.close()
+        self.peer.close()
 
     def in_thread(self, deadline: float) -> None:
         """Run in a thread of its own until the library hangs up, or until `deadline` (of time.monotonic()), which may
