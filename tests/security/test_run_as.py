@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.parts import lacking
 from tests.parts.docker import docker, need_image, unique
 from tests.parts.systemd import IMAGE
 from tests.parts.transplant import PYTHON, mounts
@@ -222,3 +224,25 @@ def _forge(box: Box, line: str, code: int) -> None:
     version = Path(PYTHON).name
     box.shell(f"su hb -c 'mkdir -p {HOME}/.local/lib/{version}/site-packages'")
     box.write(f"{HOME}/.local/lib/{version}/site-packages/usercustomize.py", FORGER.format(line, code), "hb")
+
+
+_WITH_A_KEY = """
+import ctypes
+from heartbeat_cli.system import as_user
+call = ctypes.CDLL(None).syscall
+number = as_user._KEYCTL[__import__("os").uname().machine]
+add = {250: 248, 219: 217, 311: 309, 288: 286, 271: 269, 280: 278}[number]
+if call(number, 1, None) < 0 or call(add, b"user", b"roots", b"ticket", 6, -3) < 0:
+    raise SystemExit("no keyrings")
+found = call(number, 10, -3, b"user", b"roots", 0) > 0
+as_user._leave_keyring()
+print(found, call(number, 10, -3, b"user", b"roots", 0) > 0)
+"""
+
+
+def test_no_key_of_roots_session_goes_along() -> None:
+    """A session keyring is inherited, and lets its possessor read what is in it, whoever he is by then."""
+    done = subprocess.run([sys.executable, "-c", _WITH_A_KEY], capture_output=True, text=True, timeout=60, check=False)
+    if done.stderr.strip() == "no keyrings":
+        lacking("a kernel with keyrings")
+    assert done.stdout.split() == ["True", "False"], done.stderr

@@ -5,6 +5,7 @@ So that is done in a process that is that user's for good before it is executed 
 with next to none of root's variables, no terminal, and nothing of root's memory. What it says is that user's word.
 """
 
+import os
 import pwd
 from collections.abc import Sequence
 
@@ -19,6 +20,8 @@ _MOST = 100_000  # bytes of what it says, on each stream
 _LINE = 2_000  # characters of a line
 _SHOWN = 20_000  # characters of all lines
 _PREFIX = "heartbeat: "
+_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "armv7l": 311, "i686": 288, "ppc64le": 271, "s390x": 280}
+_JOIN_SESSION_KEYRING = 1  # keyctl(2)
 
 
 def account(name: str) -> pwd.struct_passwd:
@@ -33,6 +36,7 @@ def heartbeat(user: pwd.struct_passwd, words: Sequence[str]) -> tuple[str, list[
     """What this heartbeat prints on standard output as that user, and the lines that it remarks, each with his name
     before it. Raises HeartbeatError (UsageError for exit code 2) with what it says where it fails or cannot be run."""
     argv = [*cron.program(), *words]
+    _leave_keyring()
     try:
         done = process.run(argv, timeout=_SECONDS, env=_environment(user), cwd="/", max_output=_MOST, account=user)
     except (OSError, ValueError) as error:
@@ -46,6 +50,15 @@ def heartbeat(user: pwd.struct_passwd, words: Sequence[str]) -> tuple[str, list[
         raise (UsageError if done.code == UsageError.exit_code else HeartbeatError)(stacked(said, _SHOWN))
     last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), f"exit {done.code}")
     raise _cannot(user, argv[0], one_line(last))
+
+
+def _leave_keyring() -> None:
+    """Take an empty session keyring in the place of root's: who inherits that may read its keys, whoever he is by then.
+    Nothing where the kernel has none; the numbers are those of keyctl in the kernel's tables of system calls."""
+    import ctypes
+
+    if (number := _KEYCTL.get(os.uname().machine)) is not None:
+        ctypes.CDLL(None).syscall(number, _JOIN_SESSION_KEYRING, None)
 
 
 def _cannot(user: pwd.struct_passwd, program: str, why: str) -> HeartbeatError:
