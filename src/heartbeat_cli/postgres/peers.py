@@ -65,8 +65,13 @@ def _on_socket(link: _socket.socket, host: str) -> None:
         return
     uid = int.from_bytes(link.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)[4:8], sys.byteorder)
     if not tcp_owner.is_trusted(uid, _SERVER, *_PROXIES):
-        said = {"path": one_line(host), "who": tcp_owner.said(uid)}
-        raise Stranger(Text("the server at the socket in {path} runs as {who}, and others may make one there", **said))
+        raise Stranger(
+            Text(
+                "the server at the socket in {path} runs as {who}, and others may make one there",
+                path=one_line(host),
+                who=tcp_owner.said(uid),
+            )
+        )
 
 
 def _is_alone(folder: str) -> bool:
