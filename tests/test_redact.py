@@ -3,11 +3,12 @@
 import random
 import re
 import time
+from base64 import b64encode
 
 import pytest
 
 from heartbeat_cli import redact as redact_module
-from heartbeat_cli.redact import BLOT, are_harmless, redact, secret_parts, worth_hiding
+from heartbeat_cli.redact import BLOT, are_harmless, redact, secret_parts, tokens, worth_hiding
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,11 @@ from heartbeat_cli.redact import BLOT, are_harmless, redact, secret_parts, worth
         ("postgresql://u:p@ss@h:5432/db", f"postgresql://u:{BLOT}@h:5432/db"),
         ("redis://:pw@h", f"redis://:{BLOT}@h"),
         ("to http://a:b@x/ and http://c:d@y/", f"to http://a:{BLOT}@x/ and http://c:{BLOT}@y/"),
+        ("https://sk_live_51abc:@h/v1", f"https://{BLOT}:@h/v1"),
+        ("https://sk_live_51abc@h/v1", f"https://{BLOT}@h/v1"),
+        ("HTTPS://onlysmallletters:pw@h", f"HTTPS://{BLOT}:{BLOT}@h"),
+        ("https://admin:pw@h https://readonly@h", f"https://admin:{BLOT}@h https://readonly@h"),
+        ("postgresql://heartbeat_monitor1:pw@h/db", f"postgresql://heartbeat_monitor1:{BLOT}@h/db"),
         ("host=h password=pw user=u", f"host=h password={BLOT} user=u"),
         (r"password='p\' w' user=u", f"password={BLOT} user=u"),
         ("password='p w' user=u", f"password={BLOT} user=u"),
@@ -44,6 +50,8 @@ def test_what_looks_like_a_secret(text: str, shown: str) -> None:
         "mail from a@b.example to c@d.example at 12:30",
         "max_tokens is 4096, used 12 tokens",
         "password authentication failed for user x",
+        "http://status.example.org:8443/who/a@b.example is away",
+        "http://status-2.example.org?who=a@b.example is away",
         "no such container: openclaw-gateway",
         "cannot read /run/secret: No such file or directory",
     ],
@@ -61,6 +69,30 @@ def test_the_parts_of_a_longer_value() -> None:
     assert secret_parts("postgresql://u:pw@h/db?sslpassword=other") == {"pw", "other"}
     assert secret_parts("host=h password='p w'") == {"p w"}
     assert secret_parts("http://localhost:8000/health") == set()
+    assert secret_parts("https://sk_live_51abc:@h/v1") == {"sk_live_51abc"}
+    assert secret_parts("https://admin:pw@h/v1") == {"pw"}
+
+
+def test_the_parts_of_a_basic_login() -> None:
+    for login, parts in (
+        (b"svc:Passw0rd-7788", {"Passw0rd-7788"}),
+        (b"svc:with:colon", {"with:colon"}),
+        (b"sk_live_51abc:", {"sk_live_51abc"}),
+        ("füße:gänse".encode(), {"gänse"}),
+        ("füße:gänse".encode("latin-1"), {"gänse"}),
+        (b"no login at all", set()),
+    ):
+        written = b64encode(login).decode()
+        for end in (written, written.rstrip("=")):
+            assert secret_parts(f"Authorization: Basic {end}") == {end} | parts
+    assert secret_parts("Bearer c3ZjOlBhc3N3MHJkLTc3ODgteHl6") == {"c3ZjOlBhc3N3MHJkLTc3ODgteHl6"}
+
+
+def test_the_words_of_a_secret_address() -> None:
+    for address in ("https://sk_live_51abc:@h/v1", "redis://sk_live_51abc@h", "http://admin@h?to=sk_live_51abc"):
+        assert tokens(address) == {"sk_live_51abc"}
+    assert tokens("postgresql://postgres:pw@h.example.org:5432/main") == set()
+    assert tokens("postgresql://admin@h.example.org") == set()
 
 
 @pytest.mark.parametrize(
@@ -68,8 +100,21 @@ def test_the_parts_of_a_longer_value() -> None:
     [
         *(
             part * (1_000_000 // len(part))
-            for part in ("a", "a.", "a-", "://:", "http://a:", "password", "token: ", "basic ")
+            for part in (
+                "a",
+                "a.",
+                "a-",
+                "://:",
+                "http://a:",
+                "http://",
+                "http://a1b2c3d4:",
+                "password",
+                "token: ",
+                "basic ",
+            )
         ),
+        "http://" + "a" * 1_000_000,
+        "http://a1b2c3d4:" + ":" * 1_000_000,
         "token" + " " * 1_000_000,
         "password='" + "\\" * 1_000_000,
     ],

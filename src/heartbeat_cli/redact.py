@@ -24,6 +24,13 @@ _SHORTEST = 4  # a shorter secret would blot out half of every text
 
 # To the last @ before the path: a password may hold an @ that should have been written %40.
 _USERINFO = r"(?i)(?P<head>\b[a-z][a-z0-9+.-]{0,30}://[^\s/@:]*:)(?P<secret>[^\s/]+)(?=@)"
+# A key as the user of a login, its password empty or not there, as many services take it. What else has users, such as
+# a database, gives them names. How long it has to be: as `_is_token` says.
+_IN_USER = r"[^\s/?#@:\"<>]"
+_USER = (
+    rf"(?i)(?P<head>\bhttps?://)(?P<secret>{_IN_USER}{{{_LONG},}}"
+    rf"|(?={_IN_USER}*[0-9])(?={_IN_USER}*[^\W\d_]){_IN_USER}{{{_TOKEN},}})(?=(?::[^\s/?#\"<>]*)?@)"
+)
 _ASSIGNED = (
     r"(?i)(?P<head>(?:password|passwd|passphrase|secret|token|api[_-]?key)[\"']?\s{0,9}"
     r"(?:=|:(?!\s{0,9}[a-z]{1,30}\s[a-z]))\s{0,9})"  # `/run/secret: No such file` is prose
@@ -35,6 +42,7 @@ _BOT = r"(?P<head>/bot)(?P<secret>\d+:[A-Za-z0-9_-]+)"
 # Each with small letters of which any match holds one: an ordinary text costs no search, nor compiling a pattern.
 _PATTERNS = (
     (("@",), _USERINFO),
+    (("@",), _USER),
     (("pass", "secret", "token", "key"), _ASSIGNED),
     (("bearer", "basic"), _BEARER),
     (("/bot",), _BOT),
@@ -55,8 +63,31 @@ def is_name(key: str) -> bool:
 
 
 def secret_parts(text: str) -> set[str]:
-    """The passwords and tokens standing inside a longer value such as a DSN or a URL."""
-    return {match["secret"].strip("'\"") for pattern in _worth_trying(text) for match in re.finditer(pattern, text)}
+    """The passwords and tokens standing inside a longer value such as a DSN, a URL or a header with a login."""
+    found = set()
+    for pattern in _worth_trying(text):
+        for match in re.finditer(pattern, text):
+            found.add(match["secret"].strip("'\""))
+            if match["head"][:5].lower() == "basic":
+                found |= _login(match["secret"])
+    return found
+
+
+def _login(written: str) -> set[str]:
+    """The password of a login as HTTP's header `Authorization: Basic …` has it, and its user if that is a token."""
+    from binascii import Error, a2b_base64
+
+    try:
+        raw = a2b_base64(written.rstrip("=") + "==")
+    except Error:
+        return set()
+    try:
+        login = raw.decode()
+    except UnicodeDecodeError:
+        login = raw.decode("latin-1")
+    user, colon, password = login.partition(":")
+    found = {password, user} if _is_token(user) else {password}
+    return found - {""} if colon else set()
 
 
 def worth_hiding(secrets: Iterable[str]) -> frozenset[str]:
@@ -135,10 +166,11 @@ def pieces(address: str) -> frozenset[str]:
 
 
 def tokens(address: str) -> set[str]:
-    """The words behind the host of a secret address that are secrets by themselves, such as those of a webhook: who
-    answers there may repeat them. Ordinary words (`api`, `health`) are none: they stand in other texts, too."""
-    behind = address.partition("://")[2].partition("/")[2]
-    return {word for word in pieces(behind) if _is_token(word)} if behind else set()
+    """The words before and behind the host of a secret address that are secrets by themselves, such as its user, or
+    those of a webhook: who answers there may repeat them. Ordinary words (`admin`, `health`) are none: they stand in
+    other texts, too."""
+    place, *behind = re.split("[/?#]", address.partition("://")[2], maxsplit=1)
+    return {word for word in pieces("/".join([place.rpartition("@")[0], *behind])) if _is_token(word)}
 
 
 def _is_token(word: str) -> bool:

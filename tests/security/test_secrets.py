@@ -358,6 +358,66 @@ def test_a_secret_in_the_path_of_an_address_stays_hidden_where_the_answer_repeat
         assert word not in said and word.encode().hex() not in said
 
 
+class _RepeatsLogin(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        login = base64.b64decode((self.headers["Authorization"] or "Basic ").split()[-1] + "==").decode()
+        body = json.dumps({"error": f"no such key: {' and '.join(login.split(':', 1))}"}).encode()
+        self.send_response(401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+LOGIN = "Basic " + base64.b64encode(b"svc:Passw0rd-7788-xyz").decode()
+KEY_LOGIN = "Basic " + base64.b64encode("sk_live_51abcDEF0123:gänse-füße".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("keys", "given", "hidden"),
+    [
+        ('url = "env:GIVEN"', "http://sk_live_51abcDEF0123:@{place}/v1", ["sk_live_51abcDEF0123"]),
+        ('url = "env:GIVEN"', "http://sk_live_51abcDEF0123@{place}/v1", ["sk_live_51abcDEF0123"]),
+        ('url = "env:GIVEN"', "http://sk_live_51abcDEF0123@{place}", ["sk_live_51abcDEF0123"]),
+        ('url = "http://sk_live_51abcDEF0123:@{place}/v1"', "", ["sk_live_51abcDEF0123"]),
+        ('url = "http://sk_live_51%61bcDEF0123:x1y2z3-@{place}/v1"', "", ["sk_live_51abcDEF0123", "x1y2z3-"]),
+        (f'url = "http://{{place}}/"\nheaders = {{{{ Authorization = "{LOGIN}" }}}}', "", ["Passw0rd-7788-xyz"]),
+        ('url = "http://{place}/"\nheaders = {{ Authorization = "env:GIVEN" }}', LOGIN, ["Passw0rd-7788-xyz"]),
+        (
+            'url = "http://{place}/"\nheaders = {{ Authorization = "env:GIVEN" }}',
+            KEY_LOGIN.rstrip("="),
+            ["sk_live_51abcDEF0123", "gänse-füße"],
+        ),
+    ],
+)
+def test_a_login_stays_hidden_where_the_answer_repeats_it(
+    tmp_path: Path, keys: str, given: str, hidden: list[str]
+) -> None:
+    """Many services take the key as the user of HTTP's login, with an empty password."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _RepeatsLogin)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    place = f"127.0.0.1:{server.server_port}"
+    (tmp_path / "hb.toml").write_text(
+        f'[heartbeat]\nstate_dir = "{tmp_path}/state"\n[components.a]\nkind = "agent"\nfail_threshold = 1\n'
+        + keys.format(place=place)
+    )
+    said = ""
+    try:
+        for verb in (["check", "--all"], ["run"], ["status"], ["config", "show"]):
+            done = heartbeat(tmp_path, "--config", "hb.toml", *verb, GIVEN=given.format(place=place))
+            said += done.out + done.err
+    finally:
+        server.shutdown()
+        server.server_close()
+    with closing(sqlite3.connect(tmp_path / "state/heartbeat.db")) as db:  # beside it, the configuration is as written
+        said += "\n".join(db.iterdump())
+    assert f"no such key: {BLOT}" in said or f"no such key: svc and {BLOT}" in said, said
+    for word in hidden:
+        assert word not in said and ascii(word)[1:-1] not in said
+
+
 # --- what is configured -------------------------------------------------------------------------------------------
 
 
