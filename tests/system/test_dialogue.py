@@ -6,6 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from heartbeat_cli.redact import BLOT, redact
 from heartbeat_cli.system.dialogue import Dialogue, Ended, TooMuch
 from heartbeat_cli.system.process import minimal_env
 
@@ -42,6 +43,29 @@ def test_the_end_of_a_program_has_its_code() -> None:
             one.line(soon())
         assert (raised.value.code, one.errors) == (code, "last words\n")
         one.close(soon(0.5))
+
+
+@pytest.mark.parametrize("then", ["", "; read -r line; echo seen"])
+def test_what_is_kept_of_long_errors_begins_with_the_sign_of_a_cut(then: str) -> None:
+    """Without it, the end of a secret that stands there would not be known as one."""
+    secret = "sk-live-0123456789abcdefghijKLMN"
+    one = started(f"printf '%s%s%08172d' before {secret} 0 >&2{then}")
+    if then:
+        one.send(b"x", soon())
+        assert one.line(soon()) == b"seen"
+    with pytest.raises(Ended):
+        one.line(soon())
+    assert one.errors == f"…{secret[-20:]}{'0' * 8172}"
+    assert redact(one.errors, {secret}) == f"…{BLOT}{'0' * 8172}"
+    one.close(soon(0.5))
+
+
+def test_errors_that_are_kept_whole_have_no_sign_of_a_cut() -> None:
+    one = started("printf '%08192d' 0 >&2")
+    with pytest.raises(Ended):
+        one.line(soon())
+    assert one.errors == "0" * 8192
+    one.close(soon(0.5))
 
 
 @pytest.mark.whole

@@ -54,6 +54,7 @@ class Dialogue:
         )
         self._left = most
         self._rest, self._errors = b"", b""
+        self._errors_cut = False  # whether their beginning was dropped
         self._lines: deque[bytes] = deque()
         self._selector = selectors.DefaultSelector()
         for pipe in (self._child.stdout, self._child.stderr):
@@ -63,8 +64,8 @@ class Dialogue:
 
     @property
     def errors(self) -> str:
-        """The end of what it has printed on standard error."""
-        return self._errors.decode("utf-8", "replace")
+        """The end of what it has printed on standard error, after a "…" if there was more."""
+        return "…" * self._errors_cut + self._errors.decode("utf-8", "replace")
 
     def send(self, line: bytes, until: float) -> None:
         """Write a line to it by `until` (time.monotonic()). Raises TimeoutError when it does not take it, Ended when
@@ -104,7 +105,7 @@ class Dialogue:
             except BlockingIOError:
                 continue
             if pipe is self._child.stderr:
-                self._errors = (self._errors + piece)[-_KEPT_ERRORS:]
+                self._keep_errors(piece)
                 if not piece:
                     self._selector.unregister(pipe)
             elif not piece:
@@ -112,6 +113,11 @@ class Dialogue:
                 raise Ended(self._code())
             else:
                 self._take(piece)
+
+    def _keep_errors(self, piece: bytes) -> None:
+        whole = self._errors + piece
+        self._errors = whole[-_KEPT_ERRORS:]
+        self._errors_cut = self._errors_cut or len(whole) > _KEPT_ERRORS
 
     def _take(self, piece: bytes) -> None:
         self._left -= len(piece)
@@ -127,7 +133,7 @@ class Dialogue:
             while pipe is not None and time.monotonic() < until:
                 if not (piece := self._piece(pipe, until)):
                     return
-                self._errors = (self._errors + piece)[-_KEPT_ERRORS:]
+                self._keep_errors(piece)
 
     def _piece(self, pipe: IO[bytes], until: float) -> bytes:
         with selectors.DefaultSelector() as ready:
