@@ -288,6 +288,56 @@ def test_a_peer_that_speaks_no_tls_or_nothing_at_all() -> None:
     assert plain.error != closed.error, "who speaks something else has not hung up"
 
 
+# Messages that OpenSSL skips within one call, which no timeout of the socket ends: empty requests for a handshake.
+HELLO_REQUESTS = b"\x16\x03\x03" + (16_384).to_bytes(2, "big") + b"\0\0\0\0" * 4_096
+
+
+def floods(connection: socket.socket, stop: threading.Event) -> None:
+    connection.recv(4096)
+    while not stop.is_set():
+        connection.sendall(HELLO_REQUESTS)
+
+
+def test_a_server_that_floods_the_handshake_is_cut_off() -> None:
+    with hostile.hostile_server(floods, read_request=False) as server:
+        settings = tcp.Settings("127.0.0.1", server.port, tls=True)
+        begun = time.process_time()
+        reading = tcp.probe(settings, context(timeout=600))
+        expires = _tls_end.seen("127.0.0.1", server.port, "127.0.0.1", 600)
+    assert (reading.status, reading.error) == ("error", "connected, but no TLS: it sent more than 262,144 bytes")
+    assert expires is None
+    assert time.process_time() - begun < 30
+
+
+def test_a_server_that_resets_the_handshake() -> None:
+    def resets(connection: socket.socket, stop: threading.Event) -> None:
+        connection.recv(1)
+        hostile.resets_at_once(connection, stop)
+
+    with hostile.hostile_server(resets, read_request=False) as server:
+        reading = probe(tcp.Settings("127.0.0.1", server.port, tls=True))
+    assert (reading.status, reading.error) == ("error", "connected, but no TLS: connection reset by peer")
+
+
+def test_what_is_sent_over_tls_arrives_whole(pair: Certificate) -> None:
+    """Also in several records, and the answer in several, with the end of the connection behind it."""
+    sent = "x" * 100_000
+
+    def echo(connection: socket.socket, stop: threading.Event) -> None:
+        with pair.context().wrap_socket(connection, server_side=True) as secured:
+            heard = 0
+            while heard < len(sent):
+                heard += len(secured.recv(65_536))
+            for piece in (b"heard ", str(heard).encode(), b" bytes"):
+                secured.sendall(piece)
+
+    with hostile.hostile_server(echo, read_request=False) as server:
+        settings = tcp.Settings("127.0.0.1", server.port, tls=True, verify_tls=False, send=sent)
+        full, less = (probe(settings._replace(banner=one)) for one in ("heard 100000 bytes", "heard 1 byte"))
+    assert (full.status, full.error) == ("healthy", None)
+    assert (less.status, less.error) == ("unhealthy", "answered 'heard 100000 bytes', expected 'heard 1 byte'")
+
+
 def test_a_banner_inside_tls(pair: Certificate) -> None:
     def greet(connection: socket.socket, stop: threading.Event) -> None:
         with pair.context().wrap_socket(connection, server_side=True) as secured:

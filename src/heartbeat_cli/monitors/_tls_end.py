@@ -7,6 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.monitors._tls_link import TlsLink
 from heartbeat_cli.system.tcp import DialError, dial
 
 _VERSION, _UTC_TIME, _TIME = 0xA0, 0x17, 0x18  # tags
@@ -20,9 +21,10 @@ def seen(host: str, port: int, name: str, seconds: float) -> float | None:
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     try:
         with closing(dial(host, port, seconds)) as link:
-            link.settimeout(max(0.001, until - time.monotonic()))
-            with tls.wrap_socket(link, server_hostname=name) as secured:
-                return not_after(secured.getpeercert(binary_form=True) or b"")
+            secured = TlsLink(link, tls, name)
+            secured.settimeout(until - time.monotonic())
+            secured.do_handshake()
+            return not_after(secured.getpeercert(binary_form=True) or b"")
     except (OSError, ValueError, DialError, Unobservable):
         return None
 

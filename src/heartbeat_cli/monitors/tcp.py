@@ -34,7 +34,7 @@ from heartbeat_cli.system import trusted
 from heartbeat_cli.system.tcp import DialError, dial
 
 if TYPE_CHECKING:
-    import ssl
+    from heartbeat_cli.monitors._tls_link import TlsLink
 
 _QUIET_SECONDS = 1.0  # a whole line, and then silence: nothing more will come
 _BANNER_BYTES = 1024
@@ -122,12 +122,12 @@ def _talk(
         _converse(settings, context, link, deadline)
         return None
     before = time.monotonic()
-    with _secured(settings, link) as secured:
-        seconds = _handshake(settings, secured, context, deadline)
-        metrics.append(Metric("tls_seconds", time.monotonic() - before))
-        if seconds is not None:
-            metrics.append(Metric("certificate_expires_in_seconds", seconds))
-        _converse(settings, context, secured, deadline)
+    secured = _secured(settings, link)
+    seconds = _handshake(settings, secured, context, deadline)
+    metrics.append(Metric("tls_seconds", time.monotonic() - before))
+    if seconds is not None:
+        metrics.append(Metric("certificate_expires_in_seconds", seconds))
+    _converse(settings, context, secured, deadline)
     if seconds is None or seconds > settings.certificate_warn_days * _DAY:
         return None
     from heartbeat_cli.domain.kinds import certificates  # few certificates end soon
@@ -135,8 +135,10 @@ def _talk(
     return certificates.warning(context.now + seconds, context.now)
 
 
-def _secured(settings: Settings, link: socket.socket) -> "ssl.SSLSocket":
+def _secured(settings: Settings, link: socket.socket) -> "TlsLink":
     import ssl
+
+    from heartbeat_cli.monitors._tls_link import TlsLink
 
     try:
         if settings.ca_file:
@@ -154,14 +156,12 @@ def _secured(settings: Settings, link: socket.socket) -> "ssl.SSLSocket":
         tls.check_hostname = False
         tls.verify_mode = ssl.CERT_NONE
     try:
-        return tls.wrap_socket(
-            link, server_hostname=settings.server_name or settings.host, do_handshake_on_connect=False
-        )
+        return TlsLink(link, tls, settings.server_name or settings.host)
     except (OSError, ValueError) as error:
         raise _Ended("error", Text("connected, but no TLS: {error}", error=plain.one_line(str(error)))) from None
 
 
-def _handshake(settings: Settings, secured: "ssl.SSLSocket", context: CheckContext, deadline: float) -> float | None:
+def _handshake(settings: Settings, secured: "TlsLink", context: CheckContext, deadline: float) -> float | None:
     """Shake hands; seconds until the certificate ends, if it was checked."""
     import ssl
 
@@ -181,12 +181,14 @@ def _handshake(settings: Settings, secured: "ssl.SSLSocket", context: CheckConte
             "error", Text("connected, but no TLS handshake within {timeout:g} s", timeout=context.timeout)
         ) from None
     except OSError as error:
-        reason = getattr(error, "reason", None) or error.strerror or Text("the connection was closed")
-        raise _Ended(
-            "error", Text("connected, but no TLS: {replace}", replace=str(reason).lower().replace("_", " "))
-        ) from None
+        raise _Ended("error", Text("connected, but no TLS: {replace}", replace=_reason(error))) from None
     ends = (secured.getpeercert() or {}).get("notAfter")
     return ssl.cert_time_to_seconds(ends) - context.now if isinstance(ends, str) else None
+
+
+def _reason(error: OSError) -> str:
+    reason = getattr(error, "reason", None) or error.strerror or Text("the connection was closed")
+    return reason if isinstance(reason, Text) else plain.system_words(str(reason).lower().replace("_", " "))
 
 
 def _expired(settings: Settings, context: CheckContext, deadline: float) -> Text:
@@ -199,7 +201,7 @@ def _expired(settings: Settings, context: CheckContext, deadline: float) -> Text
     return certificates.expired(plain.one_line(name, 100), end if end is not None and end <= context.now else None)
 
 
-def _converse(settings: Settings, context: CheckContext, link: socket.socket, deadline: float) -> None:
+def _converse(settings: Settings, context: CheckContext, link: "socket.socket | TlsLink", deadline: float) -> None:
     """Say what is to be said and wait for the banner; returns when all is as expected."""
     try:
         if settings.send is not None:
@@ -213,9 +215,7 @@ def _converse(settings: Settings, context: CheckContext, link: socket.socket, de
             "error", Text("connected, but it took no data within {timeout:g} s", timeout=context.timeout)
         ) from None
     except OSError as error:
-        raise _Ended(
-            "error", Text("connected, then: {why}", why=plain.system_words((error.strerror or str(error)).lower()))
-        ) from None
+        raise _Ended("error", Text("connected, then: {why}", why=_reason(error))) from None
     if settings.banner.encode() in heard:
         return
     wanted = plain.one_line(repr(settings.banner), 60)
@@ -228,7 +228,7 @@ def _converse(settings: Settings, context: CheckContext, link: socket.socket, de
     raise _Ended("error", Text("connected, but said nothing, expected {wanted}", wanted=wanted))
 
 
-def _listen(banner: bytes, link: socket.socket, deadline: float) -> bytes:
+def _listen(banner: bytes, link: "socket.socket | TlsLink", deadline: float) -> bytes:
     """What it says, up to the banner, 1 KB, its end, a silence after a whole line, or the deadline."""
     heard = b""
     while banner not in heard and len(heard) < _BANNER_BYTES and time.monotonic() < deadline:
