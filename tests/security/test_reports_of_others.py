@@ -69,6 +69,9 @@ _PAGES = (
     '<div style="vertical-align:900px">x</div>',
     '<div style="font:99px/0 serif">x</div>',
     '<div style="line-height:.1">x</div>',
+    '<div style="line-height:1">x</div>',
+    '<div style="font:9px/1.1 serif">x</div>',
+    '<div style="font-size:50px">x</div>',
     '<div style="line-height:1px">x</div>',
     '<div style="height:0">x</div>',
     '<div style="max-height:0">x</div>',
@@ -82,6 +85,40 @@ _PAGES = (
     '<div style="margin:0;margin">x</div>',
     '<div style="margin:0}body{color:red">x</div>',
     '<div style="margin:0/**/">x</div>',
+    '<p>a <span style="padding:400px;background:red">x</span></p>',  # what no line makes room for
+    '<p>a <span style="border:400px solid red">x</span></p>',
+    '<p>a <a href="https://x" style="margin:9px">x</a></p>',
+    '<p>a <code style="padding-top:9px">x</code></p>',
+    '<p style="display:inline;padding:90px">x</p>',
+    '<p style="display:contents">x</p>',
+    '<p style="display:flex">x</p>',
+    '<p style="display:ruby">x</p>',
+    '<td style="border:99px solid red">x',  # half of it is outside the table, where borders collapse
+    '<table border="99"><tr><td>x</table>',
+    '<div style="padding:900px">x</div>',
+    '<div style="padding:50%">x</div>',
+    '<div style="margin:99em">x</div>',
+    '<div dir="rtl" style="width:1px">x</div>',  # goes on to the left
+    '<div dir="auto">x</div>',
+    '<div style="width:1px;white-space:nowrap">x</div>',
+    '<div style="white-space:pre">x</div>',
+    '<div style="width:2000px">x</div>',
+    '<div style="width:900px">x</div>',
+    '<div style="width:90em">x</div>',
+    '<div style="width:101%">x</div>',
+    '<div style="min-width:2000px">x</div>',
+    '<table width="2000"><tr><td>x</table>',
+    '<table width="999%"><tr><td>x</table>',
+    '<div style="font-size:900px">x</div>',  # letters are higher than their line
+    '<div style="font:900px serif">x</div>',
+    '<div style="font-size:2em">x</div>',  # in one another, without an end
+    '<div style="font:120% serif">x</div>',
+    "<h1>x</h1>",
+    '<h1 title="font-size:9px">x</h1>',
+    '<h1 style="color:red" style="font-size:9px">x</h1>',
+    '<h1 style="font:bold bold 9px serif">x</h1>',  # no style at all: a word stands twice
+    "<ol><li>x</ol>",  # marks stand at the left of what they belong to
+    '<ul style="padding:0"><li>x</ul>',
     '<div class="toolbar">x</div>',
     '<table align="left"><tr><td>x</table>',
     '<td width="99999">x',
@@ -108,7 +145,10 @@ _STILL = (
     """<p style="font:15px/1.5 system-ui,'Segoe UI',sans-serif;font-family:'Noto Sans CJK HK', serif">x</p>""",
     '<table width="100%" border="0" cellpadding="4" align="center"><tr><td colspan="2" bgcolor="#fff">x</table>',
     '<div style="border:1px solid #8884;border-top:5px solid red;border-radius:6px;max-width:1000px;width:100%">x',
-    '<p style="line-height:1.35;font-size:1.2em;font-weight:600;opacity:.75;text-align:right;background:#8881">x',
+    '<p style="line-height:1.35;font-size:1.2rem;font-weight:600;opacity:.75;text-align:right;background:#8881">x',
+    '<table><tr><td style="white-space:nowrap;padding:3px 14px 3px 0">x</td></tr></table>',
+    '<h2 style="font-size:16px">x</h2>',
+    '<h1 style="font-weight:bold;font-size:1.5rem">x</h1><div dir="ltr" style="width:600px;display:block">x</div>',
     '<a href="https://example.org/" title="x"><img src="data:image/png;base64,AAAA" alt="x" width="20" height="9"></a>',
 )
 
