@@ -423,17 +423,17 @@ def test_a_login_stays_hidden_where_the_answer_repeats_it(
 
 @pytest.mark.parametrize("form", ["s3cr3t-t0ken", "czNjcjN0LXQwa2Vu", "7333637233742d74306b656e"])
 def test_a_traceback_on_request_holds_no_secret(tmp_path: Path, form: str) -> None:
-    """An error of heartbeat's own may quote what a target has said; here, a number in the store that is none."""
+    """An error that nobody has foreseen may quote what a target has said; here, one of a library that is broken."""
     (tmp_path / "heartbeat.toml").write_text(
         f'[heartbeat]\nstate_dir = "{tmp_path}/state"\n[components.h]\nkind = "agent"\n'
         'url = "http://127.0.0.1:9/"\nheaders = {Authorization = "env:KEY"}\n'
     )
-    heartbeat(tmp_path, "check", "--all", KEY="s3cr3t-t0ken")
-    with closing(sqlite3.connect(tmp_path / "state/heartbeat.db")) as db, db:
-        db.execute("UPDATE heartbeat_schema SET version = ?", (form,))
-    done = heartbeat(tmp_path, "check", "--all", KEY="s3cr3t-t0ken", HEARTBEAT_DEBUG="1")
+    broken = f"import sqlite3\ndef connect(*args, **kwargs): raise RuntimeError({form!r})\nsqlite3.connect = connect\n"
+    (tmp_path / "sitecustomize.py").write_text(broken)
+    variables = {"KEY": "s3cr3t-t0ken", "HEARTBEAT_DEBUG": "1", "PYTHONPATH": str(tmp_path)}
+    done = heartbeat(tmp_path, "check", "--all", **variables)
     assert done.code == 3 and "Traceback (most recent call last)" in done.err, done
-    assert BLOT in done.err and form not in done.err
+    assert "RuntimeError: " in done.err and BLOT in done.err and form not in done.err
 
 
 def test_config_show_hides_header_values_and_bodies(tmp_path: Path) -> None:

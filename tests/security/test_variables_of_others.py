@@ -218,11 +218,13 @@ CASES = [
     ("KRB5CCNAME", "{theirs}/x"),
     ("KRB5_CLIENT_KTNAME", "FILE:x"),
     ("KRB5_TRACE", "{own}/trace"),
+    ("COMERR_DEBUG_FILE", "{own}/trace"),
     ("PGSSLKEY", "{theirs}/key"),
     ("PGSERVICEFILE", "services"),
     ("PGSYSCONFDIR", "{theirs}"),
     ("DOCKER_CONFIG", "{theirs}"),
     ("HOSTALIASES", "{theirs}/x"),
+    ("RESOLV_HOST_CONF", "{theirs}/x"),
     ("TMPDIR", "{theirs}"),
     ("SQLITE_TMPDIR", "{theirs}"),
 ]

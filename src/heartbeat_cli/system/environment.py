@@ -9,8 +9,9 @@ libpq would trust more without. What has been read by then (PYTHON*, LD_*, GCONV
 import os
 from collections.abc import Iterator
 
-# Written, whosever the file is: the keys of TLS connections, what Kerberos does. Debugging aids, no part of a service.
-WRITTEN = ("SSLKEYLOGFILE", "KRB5_TRACE")
+# Written, whosever the file is: the keys of TLS connections, what Kerberos and its libraries do. Debugging aids, no part
+# of a service.
+WRITTEN = ("SSLKEYLOGFILE", "KRB5_TRACE", "COMERR_DEBUG_FILE")
 # Whom TLS trusts; such a file must be there. The last two are for the libraries of plug-ins and of Apprise.
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 # What libpq reads: whom to trust, who we are, where to go. `postgres.guarded` refuses to go on without.
@@ -25,7 +26,7 @@ _JUDGED = (
     *("KRB5_CONFIG", "GSS_MECH_CONFIG"),  # code that Kerberos loads, for libpq
     *("KRB5CCNAME", "KRB5_CLIENT_KTNAME"),  # who we are to Kerberos
     *("DOCKER_CERT_PATH", "DOCKER_CONFIG"),  # whom to trust, where to go; code of the program docker
-    "HOSTALIASES",  # where names lead
+    *("HOSTALIASES", "RESOLV_HOST_CONF"),  # where names lead
     *("TMPDIR", "SQLITE_TMPDIR"),  # written to, also by the scripts that heartbeat starts
 )
 _ALL = frozenset((*WRITTEN, *_JUDGED))
