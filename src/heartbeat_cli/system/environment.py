@@ -9,8 +9,7 @@ libpq would trust more without. What has been read by then (PYTHON*, LD_*, GCONV
 import os
 from collections.abc import Iterator
 
-# Written, whosever the file is: the keys of TLS connections, what Kerberos and its libraries do. Debugging aids, no part
-# of a service.
+# Written, whosever the file is: keys of TLS connections, traces of Kerberos. Debugging aids, no part of a service.
 WRITTEN = ("SSLKEYLOGFILE", "KRB5_TRACE", "COMERR_DEBUG_FILE")
 # Whom TLS trusts; such a file must be there. The last two are for the libraries of plug-ins and of Apprise.
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
