@@ -1,14 +1,18 @@
 """One query of an SQLite file, which is opened for reading only, and only where no other user can exchange it, or put
-files beside it: SQLite takes what has the name of its `-wal`, `-shm` or `-journal` for its own."""
+files beside it: SQLite takes what has the name of its `-wal`, `-shm` or `-journal` for its own. The query runs in a
+child process, `_sqlite_child.py`: the content of the file decides how much memory it takes."""
 
+import json
 import os
-import sqlite3
 import stat
+import sys
 import time
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
+from heartbeat_cli.domain import foreign_json
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.kinds.sql_errors import of_sqlite
 from heartbeat_cli.domain.plain import one_line
@@ -16,11 +20,13 @@ from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import _sql_rows
 from heartbeat_cli.system import trusted
+from heartbeat_cli.system.process import Finished, minimal_env, run
 
 _SIDES = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a file
-_STEPS = 10_000  # instructions of SQLite's machine between two looks at the clock: some microseconds
-_BUSY_SHARE = 0.9  # of the time left that a lock is waited for
-_READING = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
+_CHILD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_sqlite_child.py")
+_SPARE, _SPARE_SHARE = 0.4, 0.15  # seconds, and of the time left, that the child leaves for being asked to end
+_WRITTEN, _FRAME = 7, 65_536  # bytes of JSON for each byte of an answer (\u0000 takes six), and around them
+_LARGEST = 2**63  # an integer of SQLite is smaller
 
 
 def read(dsn: str, query: str, deadline: float, *, most_bytes: int, most_rows: int) -> _sql_rows.Table:
@@ -30,35 +36,34 @@ def read(dsn: str, query: str, deadline: float, *, most_bytes: int, most_rows: i
     path = (
         path if path.startswith("/") else f"/{path}"
     )  # one slash more or less: there is no folder that it could be in
-    begun = time.monotonic()
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise _too_late(path)
+    ends = deadline - min(_SPARE, left * _SPARE_SHARE)
+    uri = f"file:{quote(path)}?mode=ro"
+    asked = {"uri": uri, "query": query, "deadline": ends, "most_bytes": most_bytes, "most_rows": most_rows}
+    given = json.dumps(asked).encode()
     _check(path)
-    connection = sqlite3.connect(
-        f"file:{quote(path)}?mode=ro",
-        timeout=max(0.05, (deadline - begun) * _BUSY_SHARE),
-        isolation_level=None,
-        uri=True,
-        check_same_thread=False,
-    )
     try:
-        connection.execute("PRAGMA trusted_schema = OFF")
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, most_bytes)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-        connection.set_authorizer(_authorize)
-        connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
-        asked = time.monotonic()
-        cursor = connection.execute(query)
-        rows = _fetched(cursor, most_bytes, most_rows)
-        columns = tuple(str(column[0]) for column in cursor.description or ())
-        return _sql_rows.table(columns, rows, most_rows, begun, asked)
-    except sqlite3.Error as error:
-        raise _trouble(path, error, begun) from None
-    finally:
-        connection.close()
+        argv = [sys.executable, "-I", "-S", _CHILD]
+        most = most_bytes * _WRITTEN + _FRAME
+        done = run(argv, timeout=left, env=minimal_env({}), max_output=most, given=given)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    if done.timed_out:
+        raise _too_late(path)
+    said = _understood(done, path, most_rows)
+    if said.get("trouble") is not None:
+        raise _trouble(path, said, most_bytes)
+    rows = said["rows"]
+    kept = tuple(map(tuple, rows[:most_rows]))
+    cut, columns = len(rows) > most_rows, tuple(said["columns"])
+    return _sql_rows.Table(columns, kept, cut, said["seconds"], said["query_seconds"])
 
 
 def _check(path: str) -> None:
     """The path is looked at, and the file not opened: to close it would end every lock that this process has on it,
-    and it may be heartbeat's own store."""
+    and it may be heartbeat's own store. Raises as `read` does."""
     shown = one_line(path)
     try:
         trusted.check(path)
@@ -73,31 +78,66 @@ def _check(path: str) -> None:
         text = Text("there is no file {path}", path=shown)
         raise _sql_rows.Failed(Reading("error", None, text, category="configuration")) from None
     except OSError as error:
-        why = one_line(error.strerror or str(error))
-        raise Unobservable(Text("cannot read {path}: {why}", path=shown, why=why)) from None
+        raise _unreadable(path, error) from None
 
 
-def _authorize(action: int, *_details: object) -> int:
-    """Nothing but reading: no ATTACH, no PRAGMA, no transaction, no extension."""
-    return sqlite3.SQLITE_OK if action in _READING else sqlite3.SQLITE_DENY
+def _understood(done: Finished, path: str, most_rows: int) -> dict[str, Any]:
+    """What the child said, once it has the shape of that: whatever stands in a file of SQLite may have got hold of the
+    process that read it. Raises Unobservable."""
+    with suppress(foreign_json.NotJson):
+        said = foreign_json.parse(done.stdout)
+        if isinstance(said, dict) and _is_seconds(said.get("seconds")):
+            if said.get("trouble") in ("memory", "bytes"):
+                return said
+            if said.get("trouble") == "error" and _are_texts([said.get("name"), said.get("text")]):
+                return said
+            if said.get("trouble") is None and _is_answer(said, most_rows):
+                return said
+    text = Text(
+        "{path}: the process that reads it ended with exit code {code}", path=one_line(path), code=done.code or 0
+    )
+    raise Unobservable(text)
 
 
-def _fetched(cursor: sqlite3.Cursor, most_bytes: int, most_rows: int) -> list[tuple[Any, ...]]:
-    """At most one row more than `most_rows`. Raises Unobservable for more bytes than there may be."""
-    rows: list[tuple[Any, ...]] = []
-    size = 0
-    for row in cursor:
-        size += sum(len(value) if isinstance(value, str | bytes) else 8 for value in row)
-        if size > most_bytes:
-            raise Unobservable(Text("the query gives more than {n:,} bytes", n=most_bytes))
-        rows.append(row)
-        if len(rows) > most_rows:
-            break
-    return rows
+def _is_answer(said: dict[str, Any], most_rows: int) -> bool:
+    columns, rows = said.get("columns"), said.get("rows")
+    if not (isinstance(columns, list) and isinstance(rows, list) and _is_seconds(said.get("query_seconds"))):
+        return False
+    alike = all(isinstance(row, list) and len(row) == len(columns) for row in rows)
+    return alike and len(rows) <= most_rows + 1 and _are_texts(columns) and all(map(_is_value, chain(*rows)))
 
 
-def _trouble(path: str, error: sqlite3.Error, begun: float) -> _sql_rows.Failed:
-    said = one_line(str(error))
-    name = getattr(error, "sqlite_errorname", "")
-    text = Text("{path}: {said}", path=one_line(path), said=said)
-    return _sql_rows.failed(of_sqlite(name, said), text, time.monotonic() - begun)
+def _are_texts(values: list[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _is_seconds(value: Any) -> bool:
+    return isinstance(value, float) and 0 <= value < _LARGEST
+
+
+def _is_value(value: Any) -> bool:
+    if isinstance(value, int):
+        return not isinstance(value, bool) and -_LARGEST <= value < _LARGEST
+    return value is None or isinstance(value, float | str)
+
+
+def _trouble(path: str, said: dict[str, Any], most_bytes: int) -> Exception:
+    shown = one_line(path)
+    if said["trouble"] == "bytes":
+        return Unobservable(Text("the query gives more than {n:,} bytes", n=most_bytes))
+    if said["trouble"] == "memory":
+        return Unobservable(Text("{path}: the query needs too much memory", path=shown))
+    text = one_line(said["text"])
+    shown_text = Text("{path}: {said}", path=shown, said=text)
+    return _sql_rows.failed(of_sqlite(said["name"], text), shown_text, said["seconds"])
+
+
+def _too_late(path: str) -> _sql_rows.Failed:
+    """In SQLite's own word, which it gives where it notices the end of its time itself."""
+    text = Text("{path}: {said}", path=one_line(path), said="interrupted")
+    return _sql_rows.failed(of_sqlite("SQLITE_INTERRUPT", "interrupted"), text, 0.0)
+
+
+def _unreadable(path: str, error: OSError) -> Unobservable:
+    why = one_line(error.strerror or str(error))
+    return Unobservable(Text("cannot read {path}: {why}", path=one_line(path), why=why))

@@ -5,12 +5,13 @@ degraded   a check's `warn` is broken
 unhealthy  a check's `critical` is broken or its value is NULL; there are no rows (see `empty`); a table or column
            of the query does not exist; the server refuses
 error      nothing answered, or the query did not end in time
-unknown    the query is wrong or not permitted, the `dsn` does not get in, there is too much of an answer, or another
-           user can exchange the SQLite file
+unknown    the query is wrong or not permitted, the `dsn` does not get in, there is too much of an answer, another
+           user can exchange the SQLite file, or SQLite needs more than 128 MiB of memory for the query
 
 The query runs in a read-only transaction, and the server ends it shortly before `timeout`. At most 1,000 rows and 1 MiB
 are judged. The worst row counts; the first ten that break a limit stand in the alert. Every column of numbers is a
-metric; with several rows only where `label` tells them apart. An interval counts in seconds.
+metric; with several rows only where `label` tells them apart. An interval counts in seconds. For an SQLite file
+heartbeat starts a process at each check: some 25 ms of CPU.
 
     [components.jobs]
     kind = "sql"
