@@ -27,7 +27,7 @@ from heartbeat_cli.passes.recover import in_flight
 from heartbeat_cli.store.sql.database import Database
 
 _POLL = 0.05  # seconds between two looks at the clock, while nothing reports
-_SPACING = 2.0  # seconds between two checks that verify a step: a busy Docker says so late that a container has ended
+_SPACING = 1.0  # seconds between two checks that verify a step
 _SLACK = 2.0  # seconds an action may take beyond its time before it is given up
 _FIND_OUT = 5.0  # seconds to find out whether a step took place whose answer was lost
 _ASK = 2.5  # seconds for one question to an action
