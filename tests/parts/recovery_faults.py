@@ -161,7 +161,7 @@ def database_refusing(number: int) -> Part:
     """A real PostgreSQL that is shutting down, and waits for a session that does not end: it refuses all others.
     Every other one is killed."""
     name, port = unique("postgres"), free_port()
-    dsn = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    dsn = f"postgresql://postgres@127.0.0.1:{port}/postgres?requirepeer=nobody"  # on the host's network
     block = f'kind = "database"\ndsn = "{dsn}"\ncontainer = "{name}"\ntimeout = 2\ndraining_limit = 0\n'
     held: list[Any] = []
 
