@@ -63,7 +63,7 @@ def problems(container: str, host: str) -> list[tuple[str, str]]:
 
 
 def address(host: str, environ: Mapping[str, str]) -> str:
-    """How people are told of the engine that `host` means. Raises ValueError as `find` does for what cannot be one."""
+    """The engine that `host` means, as messages name it. Raises ValueError as `find` does for what cannot be one."""
     return find(host, environ, lambda path: None).host
 
 
