@@ -89,8 +89,8 @@ class _Asides:
 
 class BoundedConnection:
     """An asynchronous connection of psycopg2 and its relay. `overrun` says what there was too much of, once there
-    was: of no further use then. `check` is called with each socket that libpq has connected, before a byte has gone
-    either way, and again when the first has come (a connection by SYN cookie has no socket before), and raises Stranger."""
+    was: of no further use then. `check` is called with each socket that libpq has connected: before a byte has gone
+    either way, and when the first has come (a connection by SYN cookie has no socket before). It raises Stranger."""
 
     overrun = ""
 
