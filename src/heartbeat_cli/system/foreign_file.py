@@ -18,12 +18,11 @@ from functools import cache
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system.acl import has_acl
+from heartbeat_cli.system.shared_folder import SEEN, open_seen
 from heartbeat_cli.system.trusted import is_ours
 
 _MOST_LINKS = 40  # as the kernel has it
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_SEEN = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC  # opens nothing: a pipe's writer is not woken, no device does anything
-_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _EVERYBODY = -1
 
 
@@ -38,10 +37,10 @@ class Refused(PermissionError):
 def open_any(path: str) -> int:
     """A descriptor of the regular file that `path` leads to, by whatever links and whosever it is: for what shows none
     of its content. Raises OSError as Spot.open does."""
-    seen = os.open(path, _SEEN & ~os.O_NOFOLLOW)
+    seen = os.open(path, SEEN & ~os.O_NOFOLLOW)
     try:
         _owner_of_file(seen, path)
-        return _opened(seen, path)
+        return open_seen(seen, os.O_RDONLY, path)
     finally:
         os.close(seen)
 
@@ -54,14 +53,6 @@ def _owner_of_file(seen: int, place: str) -> int:
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, Text("is not a regular file"), place)
     return found.st_uid
-
-
-def _opened(seen: int, place: str) -> int:
-    """The very file that has been seen, whatever has its name by now."""
-    try:
-        return os.open(f"/proc/self/fd/{seen}", _READ)
-    except FileNotFoundError:  # the file is there: its name leads to it even when it has been removed
-        raise OSError(errno.ENODEV, Text("/proc is not mounted"), place) from None
 
 
 class Spot(Record):
@@ -78,12 +69,12 @@ class Spot(Record):
         another OSError: also for what is no regular file, which is never waited for."""
         name = self.name if name is None else name
         place = os.path.join(self.shown, name)
-        seen = os.open(name, _SEEN, dir_fd=self.folder)
+        seen = os.open(name, SEEN, dir_fd=self.folder)
         try:
             owner = _owner_of_file(seen, place)
             if self.others - {owner}:
                 raise Refused(place, _why(owner, self.others))
-            return _opened(seen, place)
+            return open_seen(seen, os.O_RDONLY, place)
         finally:
             os.close(seen)
 

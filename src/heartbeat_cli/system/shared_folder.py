@@ -9,30 +9,31 @@ import errno
 import os
 import stat
 
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system.trusted import is_ours
 
-_SEEN = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+SEEN = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC  # opens nothing: no writer is woken, no device does anything
 
 
 def open_present(name: str, flags: int, folder: int, shown: str) -> int:
     """A descriptor of what has this name in the folder (a descriptor), called `shown` in words. Never waits. Raises
     OSError for a link, what belongs to another user, and a device outside of /dev."""
-    seen = os.open(name, _SEEN, dir_fd=folder)
+    seen = os.open(name, SEEN, dir_fd=folder)
     try:
         _judge(os.fstat(seen), shown)
-        return _opened(seen, flags)
+        return open_seen(seen, flags, shown)
     finally:
         os.close(seen)
 
 
 def read_ours(name: str, most: int, folder: int) -> bytes:
     """The beginning of a file that we wrote: what is no regular file of ours or root's is refused. Raises OSError."""
-    seen = os.open(name, _SEEN, dir_fd=folder)
+    seen = os.open(name, SEEN, dir_fd=folder)
     try:
         found = os.fstat(seen)
         if not stat.S_ISREG(found.st_mode) or not is_ours(found):
             raise OSError(errno.EINVAL, "is not a regular file of ours", name)
-        with open(_opened(seen, os.O_RDONLY), "rb") as file:
+        with open(open_seen(seen, os.O_RDONLY, name), "rb") as file:
             return file.read(most)
     finally:
         os.close(seen)
@@ -54,10 +55,11 @@ def _is_of_dev(found: os.stat_result, shown: str) -> bool:
     return any(shown.startswith(f"{one}/") and found.st_dev == os.stat(one).st_dev for one in ("/dev", "/dev/pts"))
 
 
-def _opened(seen: int, flags: int) -> int:
-    """The very file that has been seen, whatever has its name by now."""
+def open_seen(seen: int, flags: int, shown: str) -> int:
+    """The very file that has been seen (a descriptor of `SEEN`), whatever has its name by now. Never waits. Raises
+    OSError."""
     flags |= os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     try:
         return os.open(f"/proc/self/fd/{seen}", flags)
     except FileNotFoundError:  # the file is there: its name leads to it even when it has been removed
-        raise OSError(errno.ENODEV, "/proc is not mounted") from None
+        raise OSError(errno.ENODEV, Text("/proc is not mounted"), shown) from None
