@@ -263,7 +263,7 @@ def test_a_file_that_is_missing_is_no_database_or_is_locked(tmp_path: Path, file
 
     with closing(sqlite3.connect(file, isolation_level=None)) as writer:
         writer.execute("BEGIN EXCLUSIVE")
-        found = check(f"sqlite:///{file}", JOBS, timeout=0.5)
+        found = check(f"sqlite:///{file}", JOBS, timeout=3.0)  # leaves the child half a second to say that it is locked
     assert (found.status, found.category) == ("error", "dependency")
     assert found.error == f"{file}: database is locked"
 
