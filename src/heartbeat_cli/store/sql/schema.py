@@ -260,7 +260,8 @@ def open_store(url: str, timeout: float, time_left: float | None = None, observe
     db = connect(url, timeout)
     db.time_left, db.observer = time_left, observer
     try:
-        migrate(db, observer)
+        with db.reading():
+            migrate(db, observer)
     except BaseException:
         db.close()
         raise

@@ -1,5 +1,5 @@
-"""The tables that are copied between stores (mirror, spool, replay): their keys, columns, and which columns are
-times."""
+"""The tables that are copied between stores (mirror, spool, replay): their keys, columns, and the types of
+their values."""
 
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.sql.database import Database, Row
@@ -15,6 +15,23 @@ class PortableTable(Record):
     times: frozenset[str]
     flags: frozenset[str] = frozenset()
     only: str = ""
+    numbers: frozenset[str] = frozenset()
+
+    def fits(self, row: Row) -> bool:
+        """Whether each value of the row is of its column's type. PostgreSQL's tables may have been altered, and SQLite
+        takes anything."""
+        for column, value in zip(self.columns, row, strict=True):
+            if value is None:
+                continue
+            if column in self.flags:
+                fits = isinstance(value, bool)
+            elif column in self.times or column in self.numbers:
+                fits = isinstance(value, int | float) and not isinstance(value, bool)
+            else:
+                fits = isinstance(value, str)
+            if not fits:
+                return False
+        return True
 
     def select(self, db: Database, where: str = "", params: Row = ()) -> list[Row]:
         """Rows of the table, columns in order, with booleans as such, which SQLite stores as numbers."""
@@ -42,9 +59,13 @@ class PortableTable(Record):
         db.insert(head, f"({marks})", rows, f"ON CONFLICT ({', '.join(self.keys)}) DO {action}")
 
 
+_COUNTS = "fail_count success_count degraded_count unknown_count grace_looks attempts alerts"
+_NUMBERS = frozenset(f"{_COUNTS} response_time took_us failure rung exit_code day".split())  # in any table
+
+
 def _table(name: str, keys: str, columns: str, times: str = "", flags: str = "", only: str = "") -> PortableTable:
     sets = frozenset(times.split()), frozenset(flags.split())
-    return PortableTable(name, tuple(keys.split()), tuple(columns.split()), *sets, only)
+    return PortableTable(name, tuple(keys.split()), tuple(columns.split()), *sets, only, _NUMBERS)
 
 
 SETTINGS = _table("heartbeat_settings", "name", "name value")

@@ -100,7 +100,8 @@ class Keeper:
         while True:
             db = self.db
             try:
-                return work(db)
+                with db.reading():
+                    return work(db)
             except StoreError as error:
                 if self._unlocked:
                     raise
@@ -120,11 +121,12 @@ class Keeper:
         if self.degraded is not None:
             return
         try:
-            self._reconcile(now, on_went_back)
-            aside = [one for one in spool.aside(self._folder) if spool.identity_of_aside(one) == self.db.identity]
-            if paths := aside + spool.existing(self._folder):
-                self._replay(paths, detect, now)
-                self.db.rows("SELECT 1")  # copying for the mirror may have been too much for the connection
+            with self.db.reading():
+                self._reconcile(now, on_went_back)
+                aside = [one for one in spool.aside(self._folder) if spool.identity_of_aside(one) == self.db.identity]
+                if paths := aside + spool.existing(self._folder):
+                    self._replay(paths, detect, now)
+                    self.db.rows("SELECT 1")  # copying for the mirror may have been too much for the connection
         except StoreError as error:
             broken, self.db = self.db, self._open_spool(error, now)
             broken.close()
@@ -164,7 +166,7 @@ class Keeper:
         copied = self.degraded is not None
         if not copied:
             self._mirror_lock.take(alone=True, wait=_MIRROR_LOCK_WAIT)
-            with suppress(OSError, StoreError):
+            with suppress(OSError, StoreError), self.db.reading():
                 copy, self._prepared = self._prepared, None
                 self._head = mirror.refresh(self._mirror, self.db, self._config.observer, now, self._head, copy)
                 copied = True

@@ -135,17 +135,20 @@ def _select_in_one_query(db: Database, wanted: _Wanted) -> tuple[Snapshot, bool]
     packed = [table.json_rows(where) for table, where, _ in chosen]
     params = [value for _, _, values in chosen for value in values]
     ((*rows, to_notify),) = db.rows(f"SELECT {', '.join(packed)}, EXISTS ({_ANYTHING_TO_NOTIFY})", params)
-    return {table.name: _unpacked(db, text) for table, text in zip(_ALWAYS, rows, strict=True)}, to_notify
+    return {table.name: _unpacked(db, table, text) for table, text in zip(_ALWAYS, rows, strict=True)}, to_notify
 
 
-def _unpacked(db: Database, text: object) -> list[Row]:
-    """The rows that the server packed into JSON. Raises DatabaseError where it holds none."""
+def _unpacked(db: Database, table: tables.PortableTable, text: object) -> list[Row]:
+    """The rows that the server packed into JSON. Raises DatabaseError where it holds none, or others than the table
+    has: a column has one type for all rows, so that the first tells."""
     try:
         found = foreign_json.parse(text) if isinstance(text, str) else None
     except foreign_json.NotJson:
         found = None
     if not isinstance(found, list) or not all(isinstance(row, list) for row in found):
         raise DatabaseError(db.where, "sent a value that cannot be read (no rows in JSON)")
+    if found and not (len(found[0]) == len(table.columns) and table.fits(found[0])):
+        raise DatabaseError(db.where, f"{table.name} has columns of other types than heartbeat made; was it altered?")
     return [tuple(row) for row in found]
 
 
@@ -274,9 +277,9 @@ def decode(text: str) -> Snapshot:
 
 
 def fill(db: Database, copy: Snapshot) -> None:
-    """Fill an empty store from a snapshot."""
+    """Fill an empty store from a snapshot. A row that does not fit is left out: it would end every pass there."""
     for table in tables.ALL:
-        table.merge(db, copy.get(table.name, []))
+        table.merge(db, [row for row in copy.get(table.name, []) if table.fits(row)])
 
 
 def _checksum(text: str) -> str:

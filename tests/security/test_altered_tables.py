@@ -1,0 +1,54 @@
+"""Tables that somebody altered under a running heartbeat: they belong to whoever owns the database. A pass goes on with
+the spool, says where and what, and what it saw is in the store once the table is as it was."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from heartbeat_cli.store.sql.database import Database, connect
+from tests.parts.postgres import *  # noqa: F403 - its fixtures
+from tests.parts.verb import heartbeat
+
+_ALTERED = (
+    ("heartbeat_looks", "at", "text USING 'x'"),
+    ("heartbeat_looks", "memory", "integer USING 7"),
+    ("heartbeat_settings", "value", "boolean USING true"),
+    ("heartbeat_settings", "value", "json USING '[1]'"),
+    ("heartbeat_outbox", "note", "bytea USING 'x'::bytea"),
+    ("heartbeat_recoveries", "detail", "integer USING 7"),
+)
+
+
+@pytest.fixture
+def db(database_with_tables: str, tmp_path: Path) -> Iterator[Database]:
+    (tmp_path / "heartbeat.toml").write_text(
+        f'[heartbeat]\nstore = "{database_with_tables}"\nstate_dir = "{tmp_path}/state"\nobserver = "me"\n'
+        '[components.bad]\nkind = "command"\ncommand = ["sh", "-c", "exit 2"]\nfail_threshold = 1\n'
+        '[components.job]\nkind = "push"\nperiod = 60\n'
+        '[channels.hook]\nkind = "webhook"\nurl = "http://127.0.0.1:1/"\n'
+    )
+    for words in (["run"], ["beat", "job"], ["run"]):
+        assert heartbeat(tmp_path, *words).code == 0
+    opened = connect(database_with_tables, 5)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(("table", "column", "altered"), _ALTERED)
+def test_a_pass_goes_on_and_nothing_is_lost(
+    db: Database, tmp_path: Path, table: str, column: str, altered: str
+) -> None:
+    db.run(f"CREATE TABLE as_it_was (LIKE {table} INCLUDING ALL)")
+    db.run(f"INSERT INTO as_it_was SELECT * FROM {table}")
+    db.run(f"ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT, ALTER COLUMN {column} TYPE {altered}")
+    for words in (["run"], ["beat", "job"], ["run"]):
+        done = heartbeat(tmp_path, *words)
+        assert done.code == 0 and "internal error" not in done.err, (words, done)
+    db.run(f"DROP TABLE {table}")
+    db.run(f"ALTER TABLE as_it_was RENAME TO {table}")
+    done = heartbeat(tmp_path, "run")
+    assert (done.code, heartbeat(tmp_path, "run")) == (0, (0, "", "")), "whatever was kept meanwhile is in the store"
+    for kept, many in (("beats", 2), ("incidents", 1), ("alert_rows", 1)):
+        assert db.rows(f"SELECT count(*) FROM heartbeat_{kept}") == [(many,)], "the beat has come, no fault begun anew"
