@@ -173,6 +173,17 @@ def tokens(address: str) -> set[str]:
     return {word for word in pieces("/".join([place.rpartition("@")[0], *behind])) if _is_token(word)}
 
 
+def words_of_a_header(value: str) -> set[str]:
+    """The words of a secret header or key that are secrets by themselves: who is asked may repeat the value of a cookie
+    alone, or the key in `AWS ID:KEY`, or that in `ApiKey` and both in base64."""
+    found = {word for word in pieces(value) if _is_token(word)}
+    for word in value.split():
+        login = _login(word)
+        if all(one.isascii() and one.isprintable() for one in login):  # else it was something else in base64
+            found |= login
+    return found
+
+
 def _is_token(word: str) -> bool:
     if len(word) >= _LONG:
         return True

@@ -360,7 +360,12 @@ def test_a_secret_in_the_path_of_an_address_stays_hidden_where_the_answer_repeat
 
 class _RepeatsLogin(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        login = base64.b64decode((self.headers["Authorization"] or "Basic ").split()[-1] + "==").decode()
+        if cookie := self.headers["Cookie"]:
+            login = cookie.partition(";")[0].partition("=")[2]
+        elif (given := self.headers["Authorization"] or "Basic ").startswith("AWS "):
+            login = given.rpartition(":")[2]
+        else:
+            login = base64.b64decode(given.split()[-1] + "==").decode()
         body = json.dumps({"error": f"no such key: {' and '.join(login.split(':', 1))}"}).encode()
         self.send_response(401)
         self.send_header("Content-Length", str(len(body)))
@@ -372,6 +377,8 @@ class _RepeatsLogin(BaseHTTPRequestHandler):
 
 
 LOGIN = "Basic " + base64.b64encode(b"svc:Passw0rd-7788-xyz").decode()
+COOKIE = "session=4f9aQ2xk77Zp3mLw; theme=dark"
+API_KEY = "ApiKey " + base64.b64encode(b"svc:4f9aQ2xk77Zp3mLw").decode()
 KEY_LOGIN = "Basic " + base64.b64encode("sk_live_51abcDEF0123:gänse-füße".encode()).decode()
 
 
@@ -390,6 +397,13 @@ KEY_LOGIN = "Basic " + base64.b64encode("sk_live_51abcDEF0123:gänse-füße".enc
             KEY_LOGIN.rstrip("="),
             ["sk_live_51abcDEF0123", "gänse-füße"],
         ),
+        ('url = "http://{place}/"\nheaders = {{ Authorization = "env:GIVEN" }}', API_KEY, ["4f9aQ2xk77Zp3mLw"]),
+        (
+            'url = "http://{place}/"\nheaders = {{ Authorization = "AWS AKIA7EXAMPLE:frJIUN8DYpKD" }}',
+            "",
+            ["frJIUN8DYpKD"],
+        ),
+        ('url = "http://{place}/"\nheaders = {{ Cookie = "env:GIVEN" }}', COOKIE, ["4f9aQ2xk77Zp3mLw"]),
     ],
 )
 def test_a_login_stays_hidden_where_the_answer_repeats_it(

@@ -15,7 +15,7 @@ from heartbeat_cli.config.references import UnresolvedReference, follow
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.seconds import as_seconds
 from heartbeat_cli.errors import PluginError
-from heartbeat_cli.redact import is_name, is_secret, secret_parts, tokens
+from heartbeat_cli.redact import is_name, is_secret, secret_parts, tokens, words_of_a_header
 
 _MAX_NAME = 255  # characters of a name at most: what is longer, or has several lines, was meant for something else
 _BLANKS: Mapping[Any, Any] = {str: "", int: 0, float: 0.0, Annotated: 0.0, bool: False, tuple: (), dict: {}}
@@ -201,6 +201,8 @@ def resolve(text: str, where: str, problems: Problems, name: bool = False) -> st
         problems.secrets.add(value)
     if value in problems.secrets and "://" in value:
         problems.secrets |= tokens(value)
+    elif value in problems.secrets and (".headers." in where or is_secret(where.rpartition(".")[2])):
+        problems.secrets |= words_of_a_header(value)
     if parts := secret_parts(value):
         problems.secrets |= parts
     return value
