@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import sqlite3
+import stat
 import subprocess
 import sys
 import time
@@ -18,6 +20,7 @@ from heartbeat_cli.monitors import _source_sql, _sqlite, sql
 from heartbeat_cli.monitors._sources import SqlSource
 from heartbeat_cli.monitors.sql import Settings
 from heartbeat_cli.system.process import Finished
+from tests.parts import users
 
 _MOST = 536_870_912  # bytes of address space, as the memory of a unit that `timer` writes: the machine is not filled
 _PEAK = 250  # MB: heartbeat has some 40 at its start, and the query may take 128
@@ -168,3 +171,15 @@ def test_every_value_comes_as_it_is(tmp_path: Path) -> None:
 def test_a_process_that_answers_nonsense_is_not_believed(said: str) -> None:
     with pytest.raises(Unobservable, match=r"^/app\.db: the process that reads it ended with exit code -11$"):
         _sqlite._understood(Finished(-11, said, ""), "/app.db", most_rows=1)
+
+
+@pytest.mark.parametrize("side", ["-wal", "-shm", "-journal"])
+def test_a_device_in_the_place_of_a_file_beside_it_is_not_opened(tmp_path: Path, side: str) -> None:
+    """Root of a container, into which the folder is mounted, can make one, and opening some sets them off."""
+    users.need_root()
+    path = tmp_path / "app.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE jobs (n)")
+    os.mknod(f"{path}{side}", stat.S_IFCHR | 0o600, os.makedev(1, 3))  # /dev/null
+    with pytest.raises(Unobservable, match=f"app.db{side} is not a regular file"):
+        _sqlite.read(f"sqlite:///{path}", COUNT, time.monotonic() + 5, most_bytes=1_000, most_rows=1)

@@ -70,15 +70,20 @@ def _check(path: str) -> None:
         real = os.path.realpath(path)  # its other files are beside what a link leads to
         trusted.check_alone(os.path.dirname(real))
         for side in _SIDES:  # one may be left from when the folder was open to others
-            with suppress(FileNotFoundError):
-                trusted.check(f"{real}{side}")
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise Unobservable(Text("{path} is not a regular file", path=shown))
+            with suppress(FileNotFoundError), trusted.folder(f"{real}{side}") as handle:
+                _require_regular(os.fstat(handle), f"{real}{side}")
+        _require_regular(os.stat(path), path)
     except FileNotFoundError:
         text = Text("there is no file {path}", path=shown)
         raise _sql_rows.Failed(Reading("error", None, text, category="configuration")) from None
     except OSError as error:
         raise _unreadable(path, error) from None
+
+
+def _require_regular(found: os.stat_result, path: str) -> None:
+    """SQLite opens what it finds, and a device may be set off by that alone."""
+    if not stat.S_ISREG(found.st_mode):
+        raise Unobservable(Text("{path} is not a regular file", path=one_line(path)))
 
 
 def _understood(done: Finished, path: str, most_rows: int) -> dict[str, Any]:
