@@ -50,6 +50,11 @@ _PAGES = (
     "<!-- x --><p>x",
     "<p <script>",
     "<" * 1_000_000,
+    # Of the name or the value for HTML, white space for Python: the words in the value are attributes then.
+    *(f'<p{sign}title="x onfocus=alert(1) autofocus tabindex=0">x</p>' for sign in "\x0b\x1c\x1f\x85\xa0\u2003\u2028"),
+    *(f'<p title="x"{sign}class="x">x</p>' for sign in "\x0b\xa0"),
+    *(f'<p title="x"{sign}>x</p>' for sign in "\x0b\xa0"),
+    '<p style="\xa0color:red">x</p>',
     "<p " + " " * 1_000_000,
     "<p" + " " * 1_000_000 + "x>",  # as it has its end, its attributes are looked for
     "<p>" * 1_000_000,

@@ -10,8 +10,11 @@ import re
 
 _MOST = 2_000_000  # characters; a report of hundreds of components takes a tenth of that
 _MOST_STYLE = 400  # characters of one attribute
-_TAG = re.compile(r"</?([a-z][a-z0-9]*)((?:\s[^<>]*)?)>|<!doctype html>", re.I)
-_ATTRIBUTE = re.compile(r"""(?<!\s)\s+([a-z-]+)=("[^"<>]*"|'[^'<>]*')""", re.I)
+# What is white space in HTML and CSS. Python's `\s` and `strip()` take more, which for HTML is part of a name.
+_BLANK = " \t\n\r\f"
+_FLAGS = re.I | re.A  # without `A` some letters beyond ASCII count as one of a to z
+_TAG = re.compile(rf"</?([a-z][a-z0-9]*)((?:[{_BLANK}][^<>]*)?)>|<!doctype html>", _FLAGS)
+_ATTRIBUTE = re.compile(rf"""(?<![{_BLANK}])[{_BLANK}]+([a-z-]+)=("[^"<>]*"|'[^'<>]*')""", _FLAGS)
 _STRUCTURE = "html head title meta body main section header footer div p span br hr h1 h2 h3 h4 a img"
 # No `li`: its mark, which may be a word, stands at the left of the list.
 _LOOKS = "b strong i em small code pre dl dt dd table caption thead tbody tfoot tr th td"
@@ -27,15 +30,15 @@ _SHARE = r"(?:\d{1,2}|100)%"
 _ANYTHING = ("lang", "charset", "name", "content", "role", "title", "alt", "scope")
 _ATTRIBUTES = {
     **dict.fromkeys(_ANYTHING, re.compile(r".*", re.S)),
-    **dict.fromkeys(("cellspacing", "cellpadding", "colspan", "rowspan"), re.compile(_FEW)),
-    **dict.fromkeys(("width", "height"), re.compile(rf"{_WIDTH}|{_SHARE}")),
-    "border": re.compile(r"\d"),
-    "dir": re.compile("ltr", re.I),  # in others, what is too long goes on to the left
-    "align": re.compile("center|justify", re.I),  # a table at the left or right floats
-    "valign": re.compile("[a-z]+", re.I),
-    "bgcolor": re.compile(_COLOUR, re.I),
-    "href": re.compile(r"(https?://|mailto:|#)\S*", re.I),
-    "src": re.compile(r"data:image/(png|gif|jpeg);base64,[a-z0-9+/=]*", re.I),
+    **dict.fromkeys(("cellspacing", "cellpadding", "colspan", "rowspan"), re.compile(_FEW, _FLAGS)),
+    **dict.fromkeys(("width", "height"), re.compile(rf"{_WIDTH}|{_SHARE}", _FLAGS)),
+    "border": re.compile(r"\d", _FLAGS),
+    "dir": re.compile("ltr", _FLAGS),  # in others, what is too long goes on to the left
+    "align": re.compile("center|justify", _FLAGS),  # a table at the left or right floats
+    "valign": re.compile("[a-z]+", _FLAGS),
+    "bgcolor": re.compile(_COLOUR, _FLAGS),
+    "href": re.compile(r"(https?://|mailto:|#)\S*", _FLAGS),
+    "src": re.compile(r"data:image/(png|gif|jpeg);base64,[a-z0-9+/=]*", _FLAGS),
 }
 # No length is negative, lines are about as high as their letters, and no box is lower than what it holds: each would
 # put text over what stands beside it. Letters are small, and do not grow in one another: they are higher than a line.
@@ -79,7 +82,7 @@ def is_still(page: str) -> bool:
 
 
 def _is_plain(tag: str, rest: str, is_end: bool) -> bool:
-    if tag not in _TAGS or _ATTRIBUTE.sub("", rest).strip() not in ("", "/"):
+    if tag not in _TAGS or _ATTRIBUTE.sub("", rest).strip(_BLANK) not in ("", "/"):
         return False
     found = [(one[1].lower(), one[2][1:-1]) for one in _ATTRIBUTE.finditer(rest)]
     given = dict(found)
@@ -99,11 +102,11 @@ def _is_listed(tag: str, attribute: str, value: str) -> bool:
 
 def _is_look(tag: str, declaration: str) -> bool:
     """Whether one declaration of a tag's style, in small letters, only says how text looks."""
-    if not declaration.strip():
+    if not declaration.strip(_BLANK):
         return True
-    name, _, value = (part.strip() for part in declaration.partition(":"))
+    name, _, value = (part.strip(_BLANK) for part in declaration.partition(":"))
     if name.startswith(("margin", "padding", "border")) and tag not in _BOXES:
         return False
     if name == "white-space" and value == "nowrap":
         return tag in ("td", "th")  # a cell grows
-    return re.fullmatch(_STYLES.get(name, "(?!)"), value) is not None
+    return re.fullmatch(_STYLES.get(name, "(?!)"), value, re.A) is not None
