@@ -183,6 +183,13 @@ def test_no_test_is_left_out_but_for_want_of_a_part() -> None:
     assert found == ["parts/__init__.py"]
 
 
+def test_what_the_kernel_or_a_program_says_is_split_at_newlines_only() -> None:
+    """`str.splitlines` splits at signs that a name may hold, and what follows would pass for a line of its own."""
+    places = [path for floor in ("system", "domain", "discovery", "passes") for path in (SOURCE / floor).rglob("*.py")]
+    found = {path.name for path in places if re.search(r"\.splitlines\(\)", path.read_text())}
+    assert len(places) > 100 and not found, "see domain/plain.py::lines_of"
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_a_text_becomes_a_number_in_one_place(path: Path) -> None:
     """`"²".isdigit()` is true, and `int("²")` raises: `plain.whole` and `plain.port` know what a number is."""

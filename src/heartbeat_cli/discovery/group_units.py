@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from heartbeat_cli.domain.kinds import systemd
+from heartbeat_cli.domain.plain import lines_of
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.system import hung, process
 
@@ -149,7 +150,7 @@ def _lines(manager: Manager, *words: str) -> list[list[str]] | None:
         return None
     nothing = finished.code == 1 and not finished.stdout.strip() and not finished.stderr.strip()  # since systemd 246
     whole = finished.code == 0 and not _is_cut(finished)
-    lines: Iterable[str] = finished.stdout.splitlines()
+    lines: Iterable[str] = lines_of(finished.stdout)
     return [line.split() for line in lines if line.strip()] if whole or nothing else None
 
 

@@ -19,6 +19,7 @@ from heartbeat_cli.domain.checking.exchange import Request, Response
 from heartbeat_cli.domain.kinds import health_body
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.record import Record
+from heartbeat_cli.system import process
 
 # The first of these that answers as health does is taken: readiness before liveness, the general before the special.
 _PATHS = ("/readyz", "/health", "/healthz", "/ok", "/health/liveliness", "/actuator/health", "/v1/models")
@@ -143,7 +144,7 @@ def _listening(ephemeral: bool) -> tuple[list[tuple[int, str]], dict[int, int]]:
         if one.pid:
             pids[port] = one.pid
     mine = (0, os.getuid())
-    order = sorted(found, key=lambda port: (port in pids and owners.uid_of(pids[port]) not in mine, port))
+    order = sorted(found, key=lambda port: (port in pids and process.owner(f"/proc/{pids[port]}") not in mine, port))
     return [(port, found[port][1]) for port in order[:_MOST_PORTS]], pids
 
 

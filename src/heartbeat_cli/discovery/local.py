@@ -16,7 +16,7 @@ from urllib.parse import quote
 from heartbeat_cli.discovery.engine import MOST_LISTED, ask, listed_under, name_of
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.kinds import docker_host, systemd
-from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.plain import lines_of, one_line
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.postgres import peers
 from heartbeat_cli.system import trusted
@@ -208,7 +208,7 @@ def units(systemctl: Sequence[str], seconds: float) -> tuple[list[Unit], str]:
         return [], f"systemctl cannot be run: {error.strerror}"
     if finished.code != 0:
         return [], f"systemd: {systemd.complaint(finished.code, finished.stderr)}"
-    return [one for one in map(_unit, finished.stdout.splitlines()) if one is not None][:_MOST_UNITS], ""
+    return [one for one in map(_unit, lines_of(finished.stdout)) if one is not None][:_MOST_UNITS], ""
 
 
 def _unit(line: str) -> Unit | None:

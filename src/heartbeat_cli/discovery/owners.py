@@ -4,6 +4,7 @@ import os
 import re
 
 from heartbeat_cli.domain.record import Record
+from heartbeat_cli.system import process
 
 _UNIT = re.compile(r"/([A-Za-z0-9:_.@\\-]+\.service)(?=/|$)", re.M)
 _MANAGER = re.compile(r"/user@([0-9]{1,10})\.service(?=/|$)", re.M)
@@ -19,14 +20,6 @@ class Owner(Record):
     user: bool = False
     process: str = ""
     trusted: bool = False
-
-
-def uid_of(pid: int) -> int | None:
-    """The user of a process; None where that may not be seen."""
-    try:
-        return os.stat(f"/proc/{pid}").st_uid
-    except OSError:
-        return None
 
 
 def of(pid: int) -> Owner:
@@ -45,5 +38,5 @@ def of(pid: int) -> Owner:
     if manager and int(manager[1]) != os.getuid():
         return Owner(process=name)  # another user's: `systemctl` of this one cannot restart it
     unit = units.pop() if len(units) == 1 else ""
-    trusted = uid_of(pid) in (0, os.getuid())
+    trusted = process.owner(f"/proc/{pid}") in (0, os.getuid())
     return Owner("" if unit.startswith(_NOT_THE_OWNER) else unit, bool(manager and unit), name, trusted)

@@ -9,6 +9,12 @@ EVIDENCE = 2_000
 UNSEEN = "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of what the kernel or a program says. Only a newline ends one: a name in it may hold any other sign at
+    which `str.splitlines` splits (form feed, U+2028), and what follows would pass for a line of its own."""
+    return text.removesuffix("\n").split("\n") if text else []
+
+
 def one_line(text: str, limit: int = 300) -> str:
     """Foreign text as one printable line: anything that would break the line becomes a space. Where it was cut there is
     a sign, behind which half of a secret is known as one."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from heartbeat_cli.domain.checking.result import Metric, Reading, unknown
-from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.plain import lines_of, one_line
 from heartbeat_cli.domain.text import Text, listed
 from heartbeat_cli.monitors._systemctl import Answer, Memories, call
 
@@ -17,7 +17,7 @@ def ask(systemctl: Sequence[str], user: bool, timeout: float, memories: Memories
     said = call(systemctl, user, words, timeout, memories)
     if said.complaint:
         return Answer((), *said[1:])
-    names = [one_line(line.split()[0], 120) for line in said.stdout.splitlines() if line.strip()]
+    names = [one_line(line.split()[0], 120) for line in lines_of(said.stdout) if line.strip()]
     return Answer([{"Id": name} for name in names], *said[1:])
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 
+from heartbeat_cli.domain.plain import lines_of
 from heartbeat_cli.domain.record import Record
 
 _FOLDER = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+?)(?:-py[\d.]+)?\.(?:dist|egg)-info")
@@ -78,7 +79,7 @@ def _plugins(distribution: str, version: str, place: str) -> Iterator[Plugin]:
     if _PREFIX not in data:
         return
     room = ""
-    for line in data.decode("utf-8", "replace").splitlines():
+    for line in lines_of(data.decode("utf-8", "replace")):
         line = line.strip()
         if line.startswith("["):
             room = line.strip("[] ").removeprefix("heartbeat_cli.") if "heartbeat_cli." in line else ""

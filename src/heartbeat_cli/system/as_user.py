@@ -10,7 +10,7 @@ import pwd
 from collections.abc import Sequence
 
 from heartbeat_cli.domain.kinds.crontab import PATH
-from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.plain import lines_of, one_line
 from heartbeat_cli.domain.text import Text, stacked
 from heartbeat_cli.errors import HeartbeatError, UsageError
 from heartbeat_cli.system import cron, process
@@ -48,7 +48,7 @@ def heartbeat(user: pwd.struct_passwd, words: Sequence[str]) -> tuple[str, list[
         raise _cannot(user, argv[0], Text("it does not end within {seconds:g} s", seconds=_SECONDS))
     if done.code in (UsageError.exit_code, HeartbeatError.exit_code) and said:
         raise (UsageError if done.code == UsageError.exit_code else HeartbeatError)(stacked(said, _SHOWN))
-    last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), f"exit {done.code}")
+    last = next((line for line in reversed(lines_of(done.stderr)) if line.strip()), f"exit {done.code}")
     raise _cannot(user, argv[0], one_line(last))
 
 
@@ -83,5 +83,5 @@ def _environment(user: pwd.struct_passwd) -> dict[str, str]:
 
 def _lines(user: pwd.struct_passwd, stderr: str) -> list[str]:
     """What it has remarked, as the word of that user."""
-    lines = [one_line(line.removeprefix(_PREFIX), _LINE) for line in stderr[:_SHOWN].splitlines() if line.strip()]
+    lines = [one_line(line.removeprefix(_PREFIX), _LINE) for line in lines_of(stderr[:_SHOWN]) if line.strip()]
     return [Text("as user {user}: {line}", user=user.pw_name, line=line) for line in lines]

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterable
 
+from heartbeat_cli.domain.plain import lines_of
 from heartbeat_cli.domain.record import Record
 
 _REAL = frozenset(
@@ -41,13 +42,13 @@ class Usage(Record):
 
 def read(proc: str = "/proc") -> list[Mount]:
     """Every mount this process sees, in order of mounting. Raises OSError."""
-    with open(f"{proc}/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+    with open(f"{proc}/self/mountinfo", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
         return parse(file.read())
 
 
 def parse(mountinfo: str) -> list[Mount]:
     found = []
-    for line in mountinfo.splitlines():
+    for line in lines_of(mountinfo):
         head, _, tail = line.partition(" - ")
         words, more = head.split(" "), tail.split(" ")
         if len(words) >= 6 and more[0]:

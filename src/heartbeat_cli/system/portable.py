@@ -73,7 +73,7 @@ def _size(process: psutil.Process, by: str) -> float:
 
 def _swapped(pid: int) -> float:
     """Bytes of a process that are in swap, as every user may read them; 0 where the system does not tell."""
-    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace", newline="\n") as file:
         return parse_meminfo(file.read(16_384)).get("VmSwap", 0.0)
 
 

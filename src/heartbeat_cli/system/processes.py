@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from heartbeat_cli.domain.kinds.processes import Process, parse_stat, started_here
-from heartbeat_cli.domain.plain import whole
+from heartbeat_cli.domain.plain import lines_of, whole
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system import process
 
@@ -141,7 +141,7 @@ class Processes:
     def _status(self, number: str, key: str) -> list[str]:
         """The words of one line of its status; none where it has ended."""
         try:
-            lines = self._text(f"{number}/status", 8_192).splitlines()
+            lines = lines_of(self._text(f"{number}/status", 8_192))
         except OSError:
             return []
         return next((line.partition(":")[2].split() for line in lines if line.startswith(f"{key}:")), [])
@@ -160,7 +160,7 @@ def since_boot() -> float:
 def _options(mountinfo: str, place: str) -> dict[str, str]:
     """The options of the filesystem that is mounted at a place, the last one where there are several."""
     found: dict[str, str] = {}
-    for line in mountinfo.splitlines():
+    for line in lines_of(mountinfo):
         head, _, tail = line.partition(" - ")
         words = head.split(" ")
         if len(words) > 5 and words[4] == place:

@@ -7,7 +7,7 @@ So psutil is left for systems without `/proc`, and for what is rarely needed (th
 from collections.abc import Mapping
 from contextlib import suppress
 
-from heartbeat_cli.domain.plain import whole
+from heartbeat_cli.domain.plain import lines_of, whole
 from heartbeat_cli.domain.record import Record
 
 _SECTOR = 512  # /proc/diskstats counts these, whatever the disk's own size
@@ -72,7 +72,7 @@ def uptime(proc: str = "/proc") -> float | None:
 
 def _read(proc: str, name: str, missing: str | None = None) -> str:
     try:
-        with open(f"{proc}/{name}", encoding="utf-8", errors="surrogateescape") as file:
+        with open(f"{proc}/{name}", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             return file.read()
     except FileNotFoundError:
         if missing is None:
@@ -82,7 +82,7 @@ def _read(proc: str, name: str, missing: str | None = None) -> str:
 
 def parse_stat(text: str) -> tuple[tuple[float, float], int]:
     """(busy, total) ticks of all CPUs together, and how many there are. Guest time is within user time."""
-    lines = text.splitlines()
+    lines = lines_of(text)
     ticks = [float(word) for word in lines[0].split()[1:9]]
     idle = sum(ticks[3:5])
     cpus = sum(1 for line in lines if line.startswith("cpu") and whole(line[3:4]) is not None)
@@ -92,7 +92,7 @@ def parse_stat(text: str) -> tuple[tuple[float, float], int]:
 def parse_meminfo(text: str) -> dict[str, float]:
     """Bytes by name."""
     found = {}
-    for line in text.splitlines():
+    for line in lines_of(text):
         name, _, rest = line.partition(":")
         words = rest.split()
         if words and whole(words[0]) is not None:
@@ -103,7 +103,7 @@ def parse_meminfo(text: str) -> dict[str, float]:
 def parse_network(text: str) -> dict[str, tuple[float, float]]:
     """Bytes received and sent per device that is not virtual."""
     found: dict[str, tuple[float, float]] = {}
-    for line in text.splitlines()[2:]:
+    for line in lines_of(text)[2:]:
         name, _, rest = line.partition(":")
         name, words = name.strip(), rest.split()
         virtual = name == "lo" or "." in name or name.startswith(_VIRTUAL_NET)
@@ -114,7 +114,7 @@ def parse_network(text: str) -> dict[str, tuple[float, float]]:
 
 def parse_disks(text: str) -> dict[str, tuple[float, float]]:
     """Bytes read and written per whole disk."""
-    rows = {words[2]: words for line in text.splitlines() if len(words := line.split()) >= 10}
+    rows = {words[2]: words for line in lines_of(text) if len(words := line.split()) >= 10}
     whole = [name for name in rows if not name.startswith(_VIRTUAL_DISK) and not is_part(name, rows)]
     return {name: (float(rows[name][5]) * _SECTOR, float(rows[name][9]) * _SECTOR) for name in whole[:_MOST_DEVICES]}
 

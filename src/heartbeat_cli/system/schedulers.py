@@ -14,7 +14,7 @@ from pathlib import Path
 from heartbeat_cli.domain.kinds import crontab as crontab_text
 from heartbeat_cli.domain.kinds import systemd, timer_units
 from heartbeat_cli.domain.kinds.schedulers import Mailer, Timer
-from heartbeat_cli.domain.plain import whole
+from heartbeat_cli.domain.plain import lines_of, whole
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system import units
 from heartbeat_cli.system.processes import Processes
@@ -177,7 +177,7 @@ def mailto(crontab: bytes) -> str | None:
     from heartbeat_cli.domain.kinds.crontab import BEGIN
 
     to = None
-    for line in crontab.decode("utf-8", "replace").splitlines():
+    for line in lines_of(crontab.decode("utf-8", "replace")):
         if line.strip() == BEGIN:
             break
         if match := _MAILTO.fullmatch(line):

@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
+from heartbeat_cli.domain.plain import lines_of
 from heartbeat_cli.domain.record import Record
 
 BEGIN = "# heartbeat begin"
@@ -94,7 +95,7 @@ def merged(crontab: bytes, lines: str | None) -> bytes:
 def jobs(crontab: bytes) -> list[str]:
     """The job lines between our markers, as they stand in a crontab."""
     found, inside = [], False
-    for line in crontab.decode("utf-8", "replace").splitlines():
+    for line in lines_of(crontab.decode("utf-8", "replace")):
         if line.strip() in (BEGIN, END):
             inside = line.strip() == BEGIN
         elif inside and line.strip() and not line.lstrip().startswith("#"):

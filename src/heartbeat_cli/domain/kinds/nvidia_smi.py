@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.result import Status
-from heartbeat_cli.domain.plain import one_line, whole
+from heartbeat_cli.domain.plain import lines_of, one_line, whole
 from heartbeat_cli.domain.record import Record
 
 _FIRST = ("index", "uuid", "memory.used", "memory.total", "temperature.gpu", "utilization.gpu")
@@ -104,13 +104,13 @@ def parse(stdout: str, stderr: str, fields: Sequence[str]) -> Output:
     """What it printed when asked for these fields with `--format=csv,noheader,nounits`."""
     gpus: list[Gpu] = []
     messages: list[str] = []
-    for line in stdout.splitlines():
+    for line in lines_of(stdout):
         cells = [cell.strip() for cell in line.split(",", len(fields) - 1)]
         if len(cells) == len(fields) and len(gpus) < _MOST_GPUS:
             gpus.append(_gpu(dict(zip(fields, cells, strict=True))))
         elif line.strip():
             messages.append(one_line(line, 200))
-    messages += [one_line(line, 200) for line in stderr.splitlines() if line.strip()]
+    messages += [one_line(line, 200) for line in lines_of(stderr) if line.strip()]
     return Output(tuple(gpus), tuple(messages[:20]))
 
 

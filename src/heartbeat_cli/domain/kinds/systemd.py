@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from heartbeat_cli.domain.plain import is_word, one_line, whole
+from heartbeat_cli.domain.plain import is_word, lines_of, one_line, whole
 from heartbeat_cli.domain.text import Text
 
 Properties = Mapping[str, str]
@@ -73,7 +73,7 @@ def blocks(text: str) -> list[dict[str, str]]:
     key that comes several times has a line for each."""
     found: list[dict[str, str]] = []
     for block in text.split("\n\n"):
-        pairs = (line.partition("=") for line in block.splitlines() if "=" in line)
+        pairs = (line.partition("=") for line in lines_of(block) if "=" in line)
         properties: dict[str, str] = {}
         for key, _, value in pairs:
             properties[key] = f"{properties[key]}\n{value}" if key in properties else value

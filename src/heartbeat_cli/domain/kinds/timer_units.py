@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from heartbeat_cli.domain.kinds.crontab import PATH, Job
 from heartbeat_cli.domain.needs import Needs
+from heartbeat_cli.domain.plain import lines_of
 from heartbeat_cli.domain.record import Record
 
 MARK = "# heartbeat timer: "  # and the configuration file
@@ -57,7 +58,7 @@ def made_for(every: int, limit: float, needs: Needs, state: str) -> str:
 
 def source_of(unit: str) -> str | None:
     """The configuration that a unit of ours was made for; None for a unit that is not ours."""
-    return next((one.removeprefix(MARK) for one in unit.splitlines()[:2] if one.startswith(MARK)), None)
+    return next((one.removeprefix(MARK) for one in lines_of(unit)[:2] if one.startswith(MARK)), None)
 
 
 def is_for(unit: str, source: str) -> bool:
@@ -67,14 +68,14 @@ def is_for(unit: str, source: str) -> bool:
 
 def made_for_of(unit: str) -> str:
     """What a unit of ours says it was made for; "" where it says nothing."""
-    return next((one.removeprefix(_MADE_FOR) for one in unit.splitlines() if one.startswith(_MADE_FOR)), "")
+    return next((one.removeprefix(_MADE_FOR) for one in lines_of(unit) if one.startswith(_MADE_FOR)), "")
 
 
 def gives_folders_to(unit: str) -> str:
     """The user whom a unit of ours, made by version 0.2, has systemd give folders that he can choose; "" for none."""
     if source_of(unit) is None or "\nStateDirectory=" not in unit:
         return ""
-    user = next((one.removeprefix("User=") for one in unit.splitlines() if one.startswith("User=")), "")
+    user = next((one.removeprefix("User=") for one in lines_of(unit) if one.startswith("User=")), "")
     return user if user != "root" else ""
 
 

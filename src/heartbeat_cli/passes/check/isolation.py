@@ -7,7 +7,7 @@ from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.isolation import all_silent, is_remote
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.incident import incident_id
-from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.plain import duration, lines_of
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
@@ -76,7 +76,7 @@ def _address(host: str) -> str:
 
 def _gateways() -> list[str]:
     """From /proc/net/route: the gateway of the default route, four bytes in the host's order (little-endian)."""
-    rows = [line.split() for line in _read("/proc/net/route").splitlines()[1:]]
+    rows = [line.split() for line in lines_of(_read("/proc/net/route"))[1:]]
     found = [row[2] for row in rows if len(row) > 2 and row[1] == "00000000" and row[2] != "00000000"]
     return [".".join(str(int(word[n : n + 2], 16)) for n in (6, 4, 2, 0)) for word in found]
 

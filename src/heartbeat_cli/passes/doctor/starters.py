@@ -14,6 +14,7 @@ from heartbeat_cli.domain.finding import Finding
 from heartbeat_cli.domain.kinds import crontab as text
 from heartbeat_cli.domain.kinds import schedulers as judged
 from heartbeat_cli.domain.kinds import timer_units
+from heartbeat_cli.domain.plain import lines_of
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError
 from heartbeat_cli.passes.housekeeping import lock_held
@@ -95,7 +96,7 @@ def system_wide(config: Path | None, folder: Path = Path("/etc")) -> str:
     for path in (folder / "crontab", *sorted((folder / "cron.d").glob("*"))):
         try:
             with path.open(encoding="utf-8") as file:
-                lines = file.read(_MOST).splitlines()
+                lines = lines_of(file.read(_MOST))
         except (OSError, UnicodeDecodeError):
             continue
         if any(_starts_this(words, config) for line in lines if (words := text.system_command(line))):

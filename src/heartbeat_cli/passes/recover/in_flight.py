@@ -10,7 +10,7 @@ from heartbeat_cli import plugins
 from heartbeat_cli.domain.component import Guard
 from heartbeat_cli.domain.kinds.health_body import parse
 from heartbeat_cli.domain.kinds.json_path import MISSING
-from heartbeat_cli.domain.plain import one_line, own_fault
+from heartbeat_cli.domain.plain import lines_of, one_line, own_fault
 from heartbeat_cli.domain.recovery.outcome import Outcome
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system import process
@@ -92,7 +92,7 @@ def _by_command(settings: Any, timeout: float) -> str | None:
         return None
     if finished.code != 0:
         return None
-    lines = finished.stdout.strip().splitlines() or ["busy"]
+    lines = lines_of(finished.stdout.strip()) or ["busy"]
     return Text(
         "{words}, says {who}",
         words=one_line(lines[0], _WORDS),
