@@ -24,6 +24,7 @@ SANDBOX = (
     "ProtectSystem",
     "ReadOnlyPaths",
     "MemoryMax",
+    "OOMPolicy",
     "UMask",
     "PrivateDevices",
     "RestrictRealtime",
@@ -127,8 +128,9 @@ def test_units_of_an_earlier_version_are_known_by_the_folder_that_they_give_away
 
 def test_an_early_systemd_gets_what_it_knows() -> None:
     """Before 244 it refused a oneshot with Restart=."""
-    assert "Restart=" in timer_units.service(UNITS)
-    assert "Restart=" not in timer_units.service(UNITS._replace(version=239))
+    found, early = (timer_units.service(UNITS._replace(version=version)) for version in (None, 239))
+    for key in ("Restart=", "OOMPolicy="):
+        assert key in found and key not in early
 
 
 @pytest.mark.parametrize(("limit", "seconds"), [(170.0, "300"), (900.0, "960")])

@@ -17,6 +17,7 @@ MARK = "# heartbeat timer: "  # and the configuration file
 NO_FILE = "no file"  # in its place: heartbeat uses the configuration that it finds
 _MADE_FOR = "# made for: "
 _CONSISTENT_DELAY = 247  # the systemd that came with FixedRandomDelay=
+_OOM_POLICY = 243  # with OOMPolicy=
 _ONESHOT_RESTART = 244  # and with Restart= for Type=oneshot; an earlier one refuses such a unit
 _CAPABILITIES = "CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_SYS_PTRACE"
 _Lines = Iterator[str]
@@ -174,6 +175,9 @@ def _sandbox(units: Units) -> _Lines:
         return
     yield "# heartbeat uses less than 200 MB; what uses more must not take the host with it."
     yield "MemoryMax=512M"
+    if units.knows(_OOM_POLICY):
+        yield "# A query of SQLite that takes too much has a process of its own: that one is ended, and not the pass."
+        yield "OOMPolicy=continue"
     yield "# Files that heartbeat makes are for its user; what others may read, it says itself."
     yield "UMask=0077"
     yield from _of_the_kernel(units)
