@@ -115,7 +115,7 @@ def test_a_planted_link_on_the_way_is_not_followed(shared: Path, home: Path, ver
 def test_a_pipe_of_another_user_does_not_get_the_report(shared: Path, home: Path) -> None:
     as_nobody("mkfifo", f"{shared}/out")
     done = heartbeat(home, "--config", "hb.toml", "report", "-o", f"{shared}/out", timeout=60)
-    assert done.code == 3 and "belongs to another user and is no regular file" in done.err
+    assert done.code == 3 and "belongs to another user and is not a regular file" in done.err
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o1777], ids=["open", "sticky"])

@@ -10,6 +10,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system import shared_folder, trusted
 
 # What a writer that was killed leaves: our half files, and those of jinja2's cache of compiled templates.
@@ -71,9 +72,9 @@ def open_own(path: str | Path, flags: int = os.O_RDONLY, mode: int = 0o600) -> i
     try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, "is no regular file", str(path))
+            raise OSError(errno.EINVAL, Text("is not a regular file"), str(path))
         if not trusted.is_ours(found):
-            raise OSError(errno.EPERM, "belongs to another user", str(path))
+            raise OSError(errno.EPERM, Text("belongs to another user"), str(path))
     except BaseException:
         os.close(handle)
         raise

@@ -32,7 +32,7 @@ def read_ours(name: str, most: int, folder: int) -> bytes:
     try:
         found = os.fstat(seen)
         if not stat.S_ISREG(found.st_mode) or not is_ours(found):
-            raise OSError(errno.EINVAL, "is not a regular file of ours", name)
+            raise OSError(errno.EINVAL, Text("is not a regular file of heartbeat's own user"), name)
         with open(open_seen(seen, os.O_RDONLY, name), "rb") as file:
             return file.read(most)
     finally:
@@ -41,13 +41,13 @@ def read_ours(name: str, most: int, folder: int) -> bytes:
 
 def _judge(found: os.stat_result, shown: str) -> None:
     if stat.S_ISLNK(found.st_mode):
-        raise OSError(errno.ELOOP, "is a link; name the file that it leads to", shown)
+        raise OSError(errno.ELOOP, Text("is a link; name the file that it leads to"), shown)
     if not is_ours(found):
-        what = "" if stat.S_ISREG(found.st_mode) else " and is no regular file"
-        raise OSError(errno.EPERM, f"belongs to another user{what}", shown)
+        regular, other = Text("belongs to another user"), Text("belongs to another user and is not a regular file")
+        raise OSError(errno.EPERM, regular if stat.S_ISREG(found.st_mode) else other, shown)
     is_device = stat.S_ISBLK(found.st_mode) or stat.S_ISCHR(found.st_mode)
     if is_device and not _is_of_dev(found, shown):
-        raise OSError(errno.EPERM, "is a device outside of /dev", shown)
+        raise OSError(errno.EPERM, Text("is a device outside of /dev"), shown)
 
 
 def _is_of_dev(found: os.stat_result, shown: str) -> bool:
