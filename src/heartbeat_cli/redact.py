@@ -67,7 +67,8 @@ def secret_parts(text: str) -> set[str]:
     found = set()
     for pattern in _worth_trying(text):
         for match in re.finditer(pattern, text):
-            found.add(match["secret"].strip("'\""))
+            found.add(secret := match["secret"].strip("'\""))
+            found.add(re.sub(r"\\(.)", r"\1", secret))  # as a DSN quotes it
             if match["head"][:5].lower() == "basic":
                 found |= _login(match["secret"])
     return found
@@ -173,10 +174,18 @@ def tokens(address: str) -> set[str]:
     return {word for word in pieces("/".join([place.rpartition("@")[0], *behind])) if _is_token(word)}
 
 
-def words_of_a_header(value: str) -> set[str]:
-    """The words of a secret header or key that are secrets by themselves: who is asked may repeat the value of a cookie
-    alone, or the key in `AWS ID:KEY`, or that in `ApiKey` and both in base64."""
-    found = {word for word in pieces(value) if _is_token(word)}
+def words_of(value: str, where: str) -> set[str]:
+    """The words of a secret value that are secrets by themselves, since who is asked may repeat them alone: of an
+    address those of `tokens`; of what stands under a secret key (`where`), or is sent, any such word, such as the value
+    of a cookie, the key in `AWS ID:KEY`, and that in `ApiKey` and both in base64. Of other values, such as a DSN with a
+    host and a database, none."""
+    found = tokens(value) if "://" in value else set[str]()
+    key = where.rpartition(".")[2]
+    sent = key == "body" or ".headers." in where or ".env." in where
+    if not sent and (not is_secret(key) or (key != "apprise_url" and re.fullmatch(r"[A-Za-z][\w+.-]*://\S+", value))):
+        return found
+    words = {*pieces(value), *re.split(r"[^\w%+~-]+", value)}
+    found |= {word for word in words if _is_token(word)}
     for word in value.split():
         login = _login(word)
         if all(one.isascii() and one.isprintable() for one in login):  # else it was something else in base64

@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text, listed
-from heartbeat_cli.redact import redact, worth_hiding
+from heartbeat_cli.redact import is_secret, redact, worth_hiding
 
 _SHARED_CHARACTERS = 6  # characters in a row that a line and a secret must not have in common
 _MAX_LINE = 1_000
+_SENT = frozenset({"headers", "body", "env"})  # may hold a secret under any name
+_TYPES = {str: "a string", int: "a number", float: "a number", bool: "true or false", list: "a list", dict: "a table"}
 _NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", NoneType: "nothing"}
 
 
@@ -88,9 +90,18 @@ def _reveals_part(text: str, value: str) -> bool:
     return any(small[at : at + _SHARED_CHARACTERS] in value for at in range(len(small) - _SHARED_CHARACTERS + 1))
 
 
-def format_value(value: Any) -> str:
-    """A value of the file, for an error line."""
-    return one_line(repr(value) if isinstance(value, float) else toml_value(value), 60)
+def format_value(value: Any, where: str = "") -> str:
+    """A value of the file, for an error line. Of what stands under a key (`where`) whose values may be secrets, its type
+    alone. What looks like a secret is hidden before the text is cut: half a password would look like a word."""
+    if where and _may_be_secret(where):
+        return _TYPES.get(type(value), "another type")
+    text = repr(value) if isinstance(value, float) else toml_value(value)
+    return one_line(redact(text[:_MAX_LINE]), 60)
+
+
+def _may_be_secret(where: str) -> bool:
+    parts = [part.partition("[")[0] for part in where.split(".")]
+    return not _SENT.isdisjoint(parts) or any(map(is_secret, parts))
 
 
 def suggestion(word: object, known: Iterable[object], few: int = 20) -> str:

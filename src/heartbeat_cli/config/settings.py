@@ -15,7 +15,7 @@ from heartbeat_cli.config.references import UnresolvedReference, follow
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.seconds import as_seconds
 from heartbeat_cli.errors import PluginError
-from heartbeat_cli.redact import is_name, is_secret, secret_parts, tokens, words_of_a_header
+from heartbeat_cli.redact import is_name, is_secret, secret_parts, words_of
 
 _MAX_NAME = 255  # characters of a name at most: what is longer, or has several lines, was meant for something else
 _BLANKS: Mapping[Any, Any] = {str: "", int: 0, float: 0.0, Annotated: 0.0, bool: False, tuple: (), dict: {}}
@@ -174,7 +174,7 @@ def _typed(value: Any, kind: Any, where: str, written: Any, problems: Problems, 
             return value
         problems.add(
             where,
-            f"expected one of {', '.join(map(str, args))}, got {format_value(written)}{suggestion(value, args, few=0)}",
+            f"expected one of {', '.join(map(str, args))}, got {format_value(written, where)}{suggestion(value, args, few=0)}",
         )
         return None
     if origin is tuple and isinstance(value, list | tuple):
@@ -199,10 +199,8 @@ def resolve(text: str, where: str, problems: Problems, name: bool = False) -> st
         problems.add_secret(text, found)
     elif found is None and not name and is_secret(where.rpartition(".")[2]):
         problems.secrets.add(value)
-    if value in problems.secrets and "://" in value:
-        problems.secrets |= tokens(value)
-    elif value in problems.secrets and (".headers." in where or is_secret(where.rpartition(".")[2])):
-        problems.secrets |= words_of_a_header(value)
+    if value in problems.secrets:
+        problems.secrets |= words_of(value, where)
     if parts := secret_parts(value):
         problems.secrets |= parts
     return value
@@ -223,7 +221,7 @@ def _seconds(value: Any, where: str, written: Any, problems: Problems) -> Any:
     try:
         seconds = as_seconds(value)
     except ValueError as wrong:
-        problems.add(where, f"{wrong}; got {format_value(written)}")
+        problems.add(where, f"{wrong}; got {format_value(written, where)}")
         return None
     return _scalar(seconds, float, where, written, problems)
 
@@ -231,7 +229,7 @@ def _seconds(value: Any, where: str, written: Any, problems: Problems) -> Any:
 def _scalar(value: Any, kind: Any, where: str, written: Any, problems: Problems) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if number and kind in (int, float) and not -_MAX_NUMBER < value < _MAX_NUMBER:
-        problems.add(where, f"expected an ordinary number, got {format_value(written)}")
+        problems.add(where, f"expected an ordinary number, got {format_value(written, where)}")
     elif number and kind is float:
         return float(value)
     elif isinstance(value, str) and kind is str and "\0" in value:
@@ -239,5 +237,5 @@ def _scalar(value: Any, kind: Any, where: str, written: Any, problems: Problems)
     elif isinstance(kind, type) and isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
     else:
-        problems.add(where, f"expected {expects(kind)}, got {format_value(written)}")
+        problems.add(where, f"expected {expects(kind)}, got {format_value(written, where)}")
     return None

@@ -48,7 +48,7 @@ def url_problems(url: str) -> list[str]:
     except ValueError:  # its text quotes a part of what may be a password
         return ["is not a URL: its host or its port cannot be read"]
     if parts.scheme not in ("http", "https") or not host:
-        return [f"{url!r} is not an address like http://localhost:8000/health"]
+        return ["is not an address like http://localhost:8000/health"]
     ordinary = url.isascii() and url.isprintable() and " " not in url
     if not ordinary and any(sign <= " " or sign == "\x7f" for sign in url):
         return ["must not contain spaces or control characters"]

@@ -26,7 +26,6 @@ from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.system import process
 
-NAMES_FIGURES = True  # what they are called comes from the program
 _STATUS: dict[int, Status] = {0: "healthy", 1: "degraded", 2: "unhealthy"}
 _NOTHING: dict[str, str] = {}
 _CANNOT_RUN = (126, 127)  # what a shell or env(1) in between says for "not executable" and "not found"

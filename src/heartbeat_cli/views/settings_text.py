@@ -13,8 +13,8 @@ from heartbeat_cli.redact import BLOT, is_secret, redact
 from heartbeat_cli.views import settings_origins
 
 _Tree = dict[str, Any]
-# What is sent may hold a secret under any name: headers by their names alone, and no body.
-_HIDDEN = frozenset({"headers", "body"})
+# What is sent may hold a secret under any name: headers and variables by their names alone, and no body.
+_HIDDEN = frozenset({"headers", "body", "env"})
 
 
 def tree(config: Config) -> _Tree:

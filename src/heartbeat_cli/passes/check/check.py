@@ -186,14 +186,16 @@ def _discreet(kind: str, reading: Reading, secrets: Iterable[str]) -> Reading:
         return reading
     error = None if error is None else redact(error, secrets)
     if evidence:
-        evidence = {label: redact(text, secrets) for label, text in evidence.items()}
+        evidence = {redact(label, secrets): redact(text, secrets) for label, text in evidence.items()}
     if memory:
         own = getattr(plugins.load("monitors", kind), "IDENTITY", ())  # by which it knows again what it has seen
         memory = {key: one if key in own else _remembered(one, secrets) for key, one in memory.items()}
-    if metrics and secrets and getattr(plugins.load("monitors", kind), "NAMES_FIGURES", False):
-        from heartbeat_cli.domain.kinds import perfdata
+    if metrics and secrets:  # a query's rows or a plugin's labels name them
+        heard = '"'.join(word for one in metrics for word in (one.name, *one.metadata.values()))
+        if redact(heard, secrets) != heard:
+            from heartbeat_cli.domain.kinds import perfdata
 
-        metrics = perfdata.without(metrics, lambda text: redact(text, secrets))
+            metrics = perfdata.without(metrics, lambda text: redact(text, secrets))
     return reading._replace(error=error, metrics=metrics, evidence=evidence, memory=memory)
 
 
@@ -202,7 +204,7 @@ def _remembered(value: Any, secrets: Iterable[str]) -> Any:
     if isinstance(value, str):
         return redact(value, secrets)
     if isinstance(value, Mapping):
-        return {key: _remembered(one, secrets) for key, one in value.items()}
+        return {redact(key, secrets): _remembered(one, secrets) for key, one in value.items()}
     return [_remembered(one, secrets) for one in value] if isinstance(value, list) else value
 
 
