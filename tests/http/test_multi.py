@@ -1,10 +1,12 @@
 """The wire against real peers, good and bad: each exchange ends in time, with a plain reason."""
 
+import gzip
 import os
 import re
 import subprocess
 import sys
 import time
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -221,6 +223,55 @@ def test_what_is_packed_more_than_once_is_not_unpacked(codings: str) -> None:
         drive(wanted, deadline=time.monotonic() + 10, done=lambda one, said: found.update({one.key: said}))
     assert fault(found["peer"]) == Fault("too_large", "the answer is compressed more than once")
     assert found["other"].fault is None
+
+
+@pytest.mark.parametrize(
+    "line", ["HTTP/1.1 100\tC", "HTTP/1.1\t100 C", "HTTP/1.1 100C", "HTTP/1.1  100 C", "HTTP/1.1 1000 C"]
+)
+def test_what_only_libcurl_takes_for_an_interim_answer_is_no_answer(line: str) -> None:
+    """The head behind it is one for libcurl, and was what follows the body for us: its codings did not count."""
+    codings = "Content-Encoding: gzip, gzip, gzip, gzip\r\n"
+    with hostile_server(hostile.nested_gzip(codings, f"{line}\r\n\r\n")) as peer, healthy_server() as other:
+        found: dict[str, Response] = {}
+        wanted = [Exchange(name, Request(one.url), 3.0) for name, one in (("peer", peer), ("other", other))]
+        drive(wanted, deadline=time.monotonic() + 10, done=lambda one, said: found.update({one.key: said}))
+    assert fault(found["peer"]).kind == "protocol"
+    assert found["other"].fault is None
+
+
+def _answer(coding: str, body: bytes) -> Behaviour:
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return hostile.says(head.encode() + body)
+
+
+_RAW = zlib.compressobj(wbits=-15)
+PACKED = {
+    "gzip": gzip.compress(b"in words"),
+    "X-GZIP": gzip.compress(b"in words"),
+    "deflate": zlib.compress(b"in words"),
+    " deflate ": _RAW.compress(b"in words") + _RAW.flush(),
+    "identity": b"in words",
+}
+
+
+@pytest.mark.parametrize(("coding", "body"), PACKED.items())
+def test_an_answer_that_nobody_asked_to_compress_is_unpacked(coding: str, body: bytes) -> None:
+    with hostile_server(_answer(coding, body)) as server:
+        answer = ask(server.url)
+    assert (answer.status, answer.body, answer.truncated, answer.fault) == (200, b"in words", False, None)
+
+
+def test_an_unknown_compression_is_named() -> None:
+    with hostile_server(_answer("br", b"\x0b\x03\x80in words\x03")) as server:
+        assert fault(ask(server.url)) == Fault("protocol", "the answer's compression is broken or unknown: br")
+
+
+def test_a_compressed_body_that_holds_nothing_ends() -> None:
+    """Empty blocks: five bytes each, and no byte of a body."""
+    body = b"\x1f\x8b\x08\0\0\0\0\0\0\x03" + b"\0\0\0\xff\xff" * 100_000
+    with hostile_server(_answer("gzip", body)) as server:
+        answer = ask(server.url)
+    assert (answer.body, answer.truncated, answer.fault) == (b"", True, None)
 
 
 @pytest.mark.parametrize(

@@ -187,9 +187,9 @@ def gzip_bomb(connection: socket.socket, stop: threading.Event) -> None:
     connection.sendall(head.encode() + packed)
 
 
-def nested_gzip(codings: str) -> Behaviour:
-    """gzip in gzip in gzip in gzip, by these header lines; the comment in the innermost head never ends, and so no byte
-    of a body ever comes: 60 kB unfold to terabytes."""
+def nested_gzip(codings: str, before: str = "") -> Behaviour:
+    """gzip in gzip in gzip in gzip, by these header lines, behind what comes `before` the head; the comment in the
+    innermost head never ends, and so no byte of a body ever comes: 60 kB unfold to terabytes."""
 
     def behaviour(connection: socket.socket, stop: threading.Event) -> None:
         head, unit = b"\x1f\x8b\x08\x10\0\0\0\0\0\x03", b"A" * 64
@@ -200,7 +200,7 @@ def nested_gzip(codings: str) -> Behaviour:
             packed = packer.compress(inner) + packer.flush(zlib.Z_FULL_FLUSH)
             head, unit = b"\x1f\x8b\x08\0\0\0\0\0\0\x03" + stored, packed
         body = head + unit * (60_000 // len(unit))
-        said = f"HTTP/1.1 200 OK\r\n{codings}Content-Length: {len(body) + 9}\r\n\r\n"
+        said = f"{before}HTTP/1.1 200 OK\r\n{codings}Content-Length: {len(body) + 9}\r\n\r\n"
         connection.sendall(said.encode() + body)
         stop.wait()
 

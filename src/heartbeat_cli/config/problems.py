@@ -91,8 +91,8 @@ def _reveals_part(text: str, value: str) -> bool:
 
 
 def format_value(value: Any, where: str = "") -> str:
-    """A value of the file, for an error line. Of what stands under a key (`where`) whose values may be secrets, its type
-    alone. What looks like a secret is hidden before the text is cut: half a password would look like a word."""
+    """A value of the file, for an error line; its type alone where it stands under a key (`where`) whose values may be
+    secrets. What looks like a secret is hidden before the text is cut: half a password would look like a word."""
     if where and _may_be_secret(where):
         return _TYPES.get(type(value), "another type")
     text = repr(value) if isinstance(value, float) else toml_value(value)

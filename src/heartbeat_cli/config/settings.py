@@ -172,10 +172,8 @@ def _typed(value: Any, kind: Any, where: str, written: Any, problems: Problems, 
     if origin is Literal:
         if value in args:
             return value
-        problems.add(
-            where,
-            f"expected one of {', '.join(map(str, args))}, got {format_value(written, where)}{suggestion(value, args, few=0)}",
-        )
+        wanted, got = ", ".join(map(str, args)), format_value(written, where)
+        problems.add(where, f"expected one of {wanted}, got {got}{suggestion(value, args, few=0)}")
         return None
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(convert(item, args[0], f"{where}[{n}]", problems, name) for n, item in enumerate(value))

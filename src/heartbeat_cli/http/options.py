@@ -52,8 +52,9 @@ _ALWAYS: tuple[tuple[int, int | str | bytes], ...] = (
     (pycurl.FORBID_REUSE, 1),
     (pycurl.SSL_SESSIONID_CACHE, 0),
     (pycurl.NOPROXY, "*"),
-    # Ask for plain bytes, yet decode what a server compresses regardless: the bound counts decoded bytes.
+    # Ask for plain bytes. What a server compresses regardless is unpacked by us: `unpack.py` says why.
     (pycurl.ACCEPT_ENCODING, "identity"),
+    (pycurl.HTTP_CONTENT_DECODING, 0),
     (pycurl.USERAGENT, f"heartbeat/{__version__}"),
 )
 

@@ -6,10 +6,10 @@ certificates meant for one host never reach another, and no redirect's body is w
 """
 
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_cli.domain.addresses import Parts, ordinary
+from heartbeat_cli.domain import addresses
+from heartbeat_cli.domain.addresses import ordinary
 from heartbeat_cli.domain.checking.exchange import Fault, Request, Response, headers
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
@@ -18,11 +18,13 @@ from heartbeat_cli.http.faults import TransferState, fault_of, plain
 from heartbeat_cli.http.options import are_alike, configure, configure_alike
 
 if TYPE_CHECKING:
-    from urllib.parse import SplitResult
+    from heartbeat_cli.http.unpack import Unpacker
 
 _WRITE_ERROR = 23
 _TIMED_OUT = 28
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_VERSIONS = frozenset({b"HTTP/1.1 ", b"HTTP/1.0 "})
+_ENDS = frozenset({b" ", b"\r", b"\n", b""})  # behind the code
 _URL_SIGNS = "%/:=&?~#+!$,;'@()*[]"
 _MOMENTS = (
     ("dns", pycurl.NAMELOOKUP_TIME),
@@ -46,8 +48,20 @@ class Transfer:
     """One hop after another on one libcurl handle: the sinks that it writes into, and the reading of the result."""
 
     __slots__ = (
-        *("_alike", "_packed", "body", "curl", "enough", "head", "header_bytes", "hop", "limit", "refused", "request"),
-        *("status", "truncated"),
+        *(
+            "_alike",
+            "_coding",
+            "_packed",
+            "_unpacker",
+            "body",
+            "curl",
+            "enough",
+            "head",
+            "header_bytes",
+            "hop",
+            "limit",
+        ),
+        *("refused", "request", "status", "truncated"),
     )
 
     def __init__(self, curl: Any) -> None:
@@ -60,6 +74,8 @@ class Transfer:
         self.hop, self.limit = hop, limit
         self.request = request = hop.request
         self.status = self.header_bytes = self._packed = 0
+        self._coding = b""
+        self._unpacker: Unpacker | None = None
         self.refused: Fault | None = None
         self.head: list[bytes] = []
         self.body = bytearray()
@@ -73,7 +89,7 @@ class Transfer:
             self.curl.setopt(pycurl.WRITEFUNCTION, self._take_body)
 
     def _take_header(self, line: bytes) -> int | None:
-        """Collect header lines. The head of an interim answer gives way to the next; all bytes and codings count."""
+        """Collect header lines. The head of an interim answer gives way to the next; all bytes count."""
         self.header_bytes += len(line)
         if self.header_bytes > self.request.max_headers:
             limit = self.request.max_headers
@@ -83,12 +99,18 @@ class Transfer:
             if self.head and not 100 <= self.status < 200:
                 return None  # a trailer, behind the body
             self.head.clear()
-            self.status = _status(line)
+            self.status, self._coding = _status(line), b""
+            if not self.status:  # libcurl reads others, too, and may take one for an interim answer
+                self.refused = Fault(
+                    "protocol", Text("no status line of HTTP/1: {said}", said=plain(line[:200].decode("latin-1")))
+                )
+                return 0
         elif line[:1] in b"cC" and line[:17].lower() == b"content-encoding:":
-            self._packed += 1 + line.count(b",")
-            if self._packed > 1:  # each layer unfolds a thousandfold, within libcurl, before a byte of it is counted
+            coding = line[17:].strip().lower()
+            if self._coding or b"," in coding:
                 self.refused = Fault("too_large", Text("the answer is compressed more than once"))
                 return 0
+            self._coding = coding if coding != b"identity" else b""
         self.head.append(line)
         if self.status in _REDIRECTS and line[:1] in b"\r\n" and self._location() is not None:
             return 0  # a redirect's body says nothing: do not even wait for its first byte
@@ -100,7 +122,13 @@ class Transfer:
     def _take_body(self, chunk: bytes) -> int | None:
         """Keep what fits. A refused chunk makes libcurl end the transfer at once."""
         room = self.request.max_body - len(self.body)
-        if len(chunk) > room:
+        if self._coding:
+            self._packed += len(chunk)
+            unpacked = self._unpacked(chunk, room + 1)
+            if unpacked is None:
+                return 0
+            chunk = unpacked
+        if len(chunk) > room or self._packed > self.request.max_body:
             self.body += chunk[:room] if room > 0 else b""
             self.truncated = True
             return 0
@@ -109,6 +137,18 @@ class Transfer:
             self.enough = True
             return 0
         return None
+
+    def _unpacked(self, chunk: bytes, most: int) -> bytes | None:
+        """What a chunk of a compressed body holds, at most so many bytes; None where that cannot be read."""
+        from heartbeat_cli.http import unpack  # of use for a server that compresses although nobody asked for it
+
+        try:
+            if self._unpacker is None:
+                self._unpacker = unpack.Unpacker(self._coding)
+            return self._unpacker.unpacked(chunk, most)
+        except unpack.Packed as error:
+            self.refused = unpack.broken(error)
+            return None
 
     def _location(self) -> str | None:
         if self.status not in _REDIRECTS or self.request.redirects <= 0:
@@ -163,7 +203,7 @@ class Transfer:
         request = self.request
         try:
             target = urljoin(request.url, quote(location, safe=_URL_SIGNS, encoding="latin-1"))
-            new, old = _origin(_split(target)), _origin(_split(request.url))
+            new, old = addresses.origin(addresses.split(target)), addresses.origin(addresses.split(request.url))
         except ValueError:
             new = old = ("", None, None)
         if new[0] not in ("http", "https") or not new[1]:
@@ -183,8 +223,8 @@ class Transfer:
     def _state(self, code: int, said: str) -> TransferState:
         info, request = self.curl.getinfo, self.request
         try:
-            parts = ordinary(request.url) or _split(request.url)
-            scheme, place = parts.scheme, _place(parts)
+            parts = ordinary(request.url) or addresses.split(request.url)
+            scheme, place = parts.scheme, addresses.place(parts)
         except ValueError:
             scheme, place = "", plain(request.url)
         return TransferState(
@@ -214,37 +254,33 @@ class Transfer:
         phases = {name: spent + seconds for name, moment in _MOMENTS if (seconds := getinfo(moment)) > 0}
         phases["total"] = total = spent + getinfo(pycurl.TOTAL_TIME)
         expires = self._expiry() if url[:6].lower() == "https:" else None
-        shown = _without_password(url) if "@" in url else url
+        shown = addresses.without_password(url) if "@" in url else url
         head, body = tuple(self.head), bytes(self.body)
         return Response(self.status, head, body, self.truncated, total, phases, expires, shown, fault)
 
     def _expiry(self) -> float | None:
         """The soonest end of any certificate in the chain: an expired link breaks it as the leaf does."""
         chain = self.curl.getinfo_raw(pycurl.INFO_CERTINFO)
-        ends = [
-            parse_expiry(value.decode("latin-1")) for link in chain for name, value in link if name == b"Expire date"
-        ]
+        dates = (value.decode("latin-1") for link in chain for name, value in link if name == b"Expire date")
+        ends = map(parse_expiry, dates)
         return min((end for end in ends if end is not None), default=None)
 
 
 def _status(line: bytes) -> int:
-    """The code in a status line, 0 where there is none of three digits."""
-    code = line.rstrip(b"\r\n").split(b" ", 2)[1:2]
-    return int(code[0]) if code and len(code[0]) == 3 and code[0].isdigit() else 0
+    """The code in a status line as RFC 9112 (4) has it, 0 where it is another line."""
+    code, end = line[9:12], line[12:13]
+    return int(code) if line[:9] in _VERSIONS and code.isdigit() and end in _ENDS and len(code) == 3 else 0
 
 
 def redirected(fault: Fault) -> Fault:
     """An address that cannot be asked is our own trouble, unless the target sent us there."""
-    return (
-        Fault("redirects", Text("redirected to a bad address: {why}", why=fault.text))
-        if fault.kind == "other"
-        else fault
-    )
+    text = Text("redirected to a bad address: {why}", why=fault.text)
+    return Fault("redirects", text) if fault.kind == "other" else fault
 
 
 def no_answer(request: Request, fault: Fault) -> Response:
     """The response of an exchange that never got onto the wire."""
-    return Response(0, url=_without_password(request.url), fault=fault)
+    return Response(0, url=addresses.without_password(request.url), fault=fault)
 
 
 def parse_expiry(text: str) -> float | None:
@@ -262,31 +298,3 @@ def parse_expiry(text: str) -> float | None:
         return datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
     except (ValueError, IndexError):
         return None
-
-
-def _split(url: str) -> "SplitResult":
-    from urllib.parse import urlsplit
-
-    return urlsplit(url)
-
-
-def _origin(parts: "SplitResult") -> tuple[str, str | None, int | None]:
-    return parts.scheme, parts.hostname, _port(parts)
-
-
-def _port(parts: "SplitResult | Parts") -> int | None:
-    defaults: Mapping[str, int] = {"http": 80, "https": 443}
-    return defaults.get(parts.scheme) if parts.port is None else parts.port
-
-
-def _place(parts: "SplitResult | Parts") -> str:
-    host = parts.hostname
-    if host is None:
-        raise ValueError("no host")
-    return f"[{host}]:{_port(parts)}" if ":" in host else f"{host}:{_port(parts)}"
-
-
-def _without_password(url: str) -> str:
-    head, at, tail = url.partition("@")
-    scheme, mark, user = head.partition("://")
-    return f"{scheme}{mark}{tail}" if at and mark and "/" not in user else url
