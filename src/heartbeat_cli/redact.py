@@ -76,11 +76,11 @@ def secret_parts(text: str) -> set[str]:
 
 def _login(written: str) -> set[str]:
     """The password of a login as HTTP's header `Authorization: Basic …` has it, and its user if that is a token."""
-    from binascii import Error, a2b_base64
+    from binascii import a2b_base64
 
     try:
         raw = a2b_base64(written.rstrip("=") + "==")
-    except Error:
+    except ValueError:
         return set()
     try:
         login = raw.decode()

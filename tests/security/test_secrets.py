@@ -404,6 +404,11 @@ KEY_LOGIN = "Basic " + base64.b64encode("sk_live_51abcDEF0123:gänse-füße".enc
             ["frJIUN8DYpKD"],
         ),
         ('url = "http://{place}/"\nheaders = {{ Cookie = "env:GIVEN" }}', COOKIE, ["4f9aQ2xk77Zp3mLw"]),
+        (
+            'url = "http://{place}/"\nheaders = {{ Cookie = "env:GIVEN" }}',
+            f"{COOKIE}; return=https://app.example/home",
+            ["4f9aQ2xk77Zp3mLw"],
+        ),
     ],
 )
 def test_a_login_stays_hidden_where_the_answer_repeats_it(
