@@ -4,6 +4,8 @@ their values."""
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.sql.database import Database, Row
 
+_ENDLESS = ("Infinity", "-Infinity")  # in PostgreSQL's JSON; another host's row may have it, and it is read as missing
+
 
 class PortableTable(Record):
     """A table whose rows are the same in every store. `keys` identify a row. `merge` replaces a row that is there,
@@ -26,7 +28,7 @@ class PortableTable(Record):
             if column in self.flags:
                 fits = isinstance(value, bool)
             elif column in self.times or column in self.numbers:
-                fits = isinstance(value, int | float) and not isinstance(value, bool)
+                fits = (isinstance(value, int | float) and not isinstance(value, bool)) or value in _ENDLESS
             else:
                 fits = isinstance(value, str)
             if not fits:
