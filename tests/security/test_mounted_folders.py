@@ -1,6 +1,7 @@
 """Root of a container is root of the host for the folders that are mounted into it: what it leaves there belongs to
 root, as what the host's own root leaves does. Whoever runs the tests stands for it here."""
 
+import fcntl
 import json
 import os
 import select
@@ -107,6 +108,43 @@ def test_no_page_and_no_message_goes_to_a_device_outside_of_dev(tmp_path: Path, 
     assert done.code == 1 and f"{mounted}/log: is a device outside of /dev" in done.out, done
 
 
+def full_pipe(path: Path) -> int:
+    """A pipe with a reader who never reads, and its end of it; a page is more than it takes."""
+    os.mkfifo(path)
+    os.utime(path, (0, 0))  # so that a page in its place is due
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(handle, fcntl.F_SETPIPE_SZ, 4_096)
+    return handle
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_pipe_in_the_place_of_a_page_or_badge_holds_no_pass(tmp_path: Path, mounted: Path, name: str) -> None:
+    handle = full_pipe(mounted / name)
+    try:
+        done = run(tmp_path, MOUNTED.format(mounted), "run")
+        assert done.code == 0 and f"{mounted}/{name}: cannot be written: is not a regular file" in done.err, done
+        assert os.read(handle, 1) == b""
+    finally:
+        os.close(handle)
+    assert stat.S_ISFIFO((mounted / name).stat().st_mode)
+
+
+def test_a_page_of_the_configuration_is_no_pipe_for_the_verb_either(tmp_path: Path, mounted: Path) -> None:
+    handle = full_pipe(mounted / "page.html")
+    done = run(tmp_path, MOUNTED.format(mounted), "dashboard")
+    os.close(handle)
+    assert done.code == 3 and "page.html: cannot be written: is not a regular file" in done.err, done
+
+
+@pytest.mark.parametrize("verb", ["dashboard", "metrics", "report"])
+def test_a_pipe_that_a_person_names_is_written_to(tmp_path: Path, verb: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with open(os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK), "rb") as reader:
+        fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 1_048_576)
+        done = run(tmp_path, "", verb, "-o", str(tmp_path / "pipe"))
+        assert done.code == 0 and reader.read(), done
+
+
 def test_what_is_no_badge_is_not_opened(tmp_path: Path, mounted: Path) -> None:
     """A pipe among the badges is not even opened to see what it is: opening a device may set it off."""
     os.mkfifo(mounted / "old.svg")
@@ -125,7 +163,7 @@ def test_what_is_no_badge_is_not_opened(tmp_path: Path, mounted: Path) -> None:
 
 
 def test_a_device_of_dev_is_written_to() -> None:
-    files.write_whole("/dev/null", "x", 0o600)
+    files.write_named("/dev/null", "x", 0o600)
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 
 

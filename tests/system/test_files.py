@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli.system import once
-from heartbeat_cli.system.files import read_own, sweep, write_new, write_own, write_whole
+from heartbeat_cli.system.files import read_own, sweep, write_named, write_new, write_own, write_whole
 
 
 def left_in(folder: Path) -> list[str]:
@@ -49,8 +49,8 @@ def test_a_link_is_replaced_unless_it_is_to_be_followed(tmp_path: Path) -> None:
     write_whole(tmp_path / "replaced", "page", 0o600)
     assert (tmp_path / "replaced").read_text() == "page" and not (tmp_path / "replaced").is_symlink()
     assert (tmp_path / "real").read_text() == "old"
-    write_whole(tmp_path / "link", "new", 0o600, follow=True)
-    write_whole(tmp_path / "dangling", "new", 0o600, follow=True)
+    write_named(tmp_path / "link", "new", 0o600, follow=True)
+    write_named(tmp_path / "dangling", "new", 0o600, follow=True)
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real").read_text() == (tmp_path / "made").read_text() == "new"
 
@@ -60,10 +60,10 @@ def test_a_device_stays_a_device(tmp_path: Path) -> None:
     nodev, so it is /dev/full that is tried: writing fails, and it is still there.)"""
     before = os.stat("/dev/full")
     with pytest.raises(OSError, match="No space left on device"):
-        write_whole("/dev/full", "x", 0o600)
+        write_named("/dev/full", "x", 0o600)
     (tmp_path / "link").symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left on device"):
-        write_whole(tmp_path / "link", "x", 0o600, follow=True)
+        write_named(tmp_path / "link", "x", 0o600, follow=True)
     after = os.stat("/dev/full")
     assert stat.S_ISCHR(after.st_mode)
     assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
@@ -73,7 +73,7 @@ def test_a_pipe_is_written_to(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     with pytest.raises(OSError, match="No such device or address"):
-        write_whole(fifo, "nobody reads", 0o600)
+        write_named(fifo, "nobody reads", 0o600)
     read: list[str] = []
     reader = threading.Thread(target=lambda: read.append(fifo.read_text()))
     reader.start()
@@ -81,11 +81,31 @@ def test_a_pipe_is_written_to(tmp_path: Path) -> None:
     until = time.monotonic() + 20
     while not written and time.monotonic() < until:
         with suppress(OSError):  # until the reader is there
-            write_whole(fifo, "x" * 300_000, 0o600)
+            write_named(fifo, "x" * 300_000, 0o600)
             written = True
     reader.join(20)
     assert read == ["x" * 300_000]
     assert stat.S_ISFIFO(fifo.stat().st_mode)
+
+
+def test_a_pipe_that_nobody_empties_is_given_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    both = os.open(tmp_path / "fifo", os.O_RDWR)
+    for path in (tmp_path / "fifo", f"/dev/fd/{both}"):
+        with pytest.raises(TimeoutError, match="was not read in time"):
+            write_named(path, "x" * 300_000, 0o600, seconds=0.1)
+    os.close(both)
+
+
+def test_only_what_is_named_on_purpose_is_a_pipe_or_device(tmp_path: Path) -> None:
+    """A file moved onto /dev/stdout would take that from the whole host."""
+    os.mkfifo(tmp_path / "fifo")
+    reader = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    for path in (tmp_path / "fifo", "/dev/full", "/dev/stdout", f"/dev/fd/{reader}"):
+        with pytest.raises(OSError, match="is not a regular file"):
+            write_whole(path, "x", 0o600)
+    os.close(reader)
+    assert os.path.islink("/dev/stdout") and stat.S_ISFIFO((tmp_path / "fifo").stat().st_mode)
 
 
 def test_a_new_file_takes_no_name_that_is_taken(tmp_path: Path) -> None:

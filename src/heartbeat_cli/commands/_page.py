@@ -114,17 +114,19 @@ def _remove_others(path: Path, made: Collection[str], sign: str) -> None:
             os.close(handle)
 
 
-def write(app: App, target: str, content: str, now: float) -> None:
-    """Write a whole file, for this user alone or for all. Raises HeartbeatError when that cannot be done."""
-    write_file(Path(target), content, PUBLIC if app.config.dashboard.public else _OWN, now, target)
+def write(app: App, target: str, content: str, now: float, *, named: bool = False) -> None:
+    """Write a whole file, for this user alone or for all; into a pipe or device only where a person has `named` it.
+    Raises HeartbeatError when that cannot be done."""
+    mode = PUBLIC if app.config.dashboard.public else _OWN
+    write_file(Path(target), content, mode, now, target, named=named)
 
 
-def write_file(path: Path, content: str, mode: int, now: float, shown: str = "") -> None:
+def write_file(path: Path, content: str, mode: int, now: float, shown: str = "", *, named: bool = False) -> None:
     """Write a whole file with this mode. Raises HeartbeatError, which calls it as `shown`, when that cannot be done."""
-    from heartbeat_cli.system.files import write_whole
+    from heartbeat_cli.system import files
 
     try:
-        write_whole(path.expanduser(), content, mode, now)
+        (files.write_named if named else files.write_whole)(path.expanduser(), content, mode, now)
     except OSError as error:
         raise HeartbeatError(
             Text("{target}: cannot be written: {why}", target=shown or str(path), why=system_words(str(error.strerror)))

@@ -37,7 +37,7 @@ def command(app: App, output: str | None, badges: str | None) -> int:
     if target == "-":
         click.echo(_page.render_page(app, board, now), nl=False)
     elif target is not None:
-        _page.write(app, target, _page.render_page(app, board, now), now)
+        _page.write(app, target, _page.render_page(app, board, now), now, named=bool(output))
         app.remark(Text("{target}: written", target=target))
     if folder is not None:
         app.remark(

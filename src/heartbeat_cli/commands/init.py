@@ -144,13 +144,13 @@ def _must_load(text: str) -> "Config":
 def _write(path: Path, text: str, force: bool) -> None:
     """Write the whole file or nothing, and without --force never over a file that appeared meanwhile."""
     from heartbeat_cli.system import trusted
-    from heartbeat_cli.system.files import write_new, write_whole
+    from heartbeat_cli.system.files import write_named, write_new
 
     try:
         if not path.parent.exists():
             trusted.make_folder(path.parent)
         if force:
-            write_whole(path, text, 0o600, follow=True)
+            write_named(path, text, 0o600, follow=True)
         else:
             write_new(path, text, 0o600)
     except FileExistsError as error:

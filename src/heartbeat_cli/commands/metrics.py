@@ -32,10 +32,10 @@ def command(app: App, output: str | None) -> int:
     if output in (None, "-"):
         click.echo(text, nl=False)
         return 0
-    from heartbeat_cli.system.files import write_whole
+    from heartbeat_cli.system.files import write_named
 
     try:
-        write_whole(output, text, _MODE)
+        write_named(output, text, _MODE)
     except OSError as error:
         raise HeartbeatError(
             Text("{output}: cannot be written: {why}", output=output, why=system_words(str(error.strerror)))

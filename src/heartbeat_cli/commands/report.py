@@ -122,10 +122,10 @@ def _rendered(app: App, summary: "Summary", form: str) -> str:
 
 
 def _write(app: App, output: str, text: str) -> None:
-    from heartbeat_cli.system.files import write_whole
+    from heartbeat_cli.system.files import write_named
 
     try:
-        write_whole(output, text, 0o600)
+        write_named(output, text, 0o600)
     except OSError as error:
         raise HeartbeatError(
             Text("{output}: cannot be written: {why}", output=output, why=system_words(str(error.strerror)))

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import select
 import stat
 import time
 from collections.abc import Iterable
@@ -16,27 +17,52 @@ from heartbeat_cli.system import shared_folder, trusted
 # What a writer that was killed leaves: our half files, and those of jinja2's cache of compiled templates.
 _HALF = r"\..+\.\d+\.new|__jinja2_.+\.tmp"
 _DEAD = 3_600.0  # seconds: nobody writes for so long
+_MOST_SECONDS = 60.0  # for what is written to a pipe
 _MOST_ENTRIES = 20_000  # of a folder that are looked at
 
 
-def write_whole(path: str | Path, text: str, mode: int, at: float | None = None, *, follow: bool = False) -> None:
+def write_whole(path: str | Path, text: str, mode: int, at: float | None = None) -> None:
     """Write `text` beside `path` and move it there in one step: a reader sees the old file or the new one. `at` becomes
     its modification time.
 
-    A link of ours or of root's in its place is replaced, or followed where `follow` is true; another user's is refused.
-    What is there and is no regular file (`/dev/stdout`, a pipe) is written to, never replaced: a file moved onto
-    `/dev/null` would take that from the whole host. Devices elsewhere than in /dev are refused. Raises OSError when it
-    cannot be written; then nothing is left behind.
+    A link of ours or of root's in its place is replaced; another user's is refused. So is what is there and is no
+    regular file: a file moved onto `/dev/null` would take that from the whole host, and a pipe may be one of root of a
+    container, who never reads. Raises OSError when it cannot be written; then nothing is left behind.
     """
     if trusted.is_handed(path):
-        _write_into(os.open(path, os.O_WRONLY | os.O_NONBLOCK), text)
+        raise OSError(errno.EINVAL, Text("is not a regular file"), os.fspath(path))
+    with trusted.target(path) as (folder, name, shown):
+        if (found := _special(name, folder)) is not None:
+            shared_folder.judge(found, shown)
+            is_folder = stat.S_ISDIR(found.st_mode)
+            why = os.strerror(errno.EISDIR) if is_folder else Text("is not a regular file")
+            raise OSError(errno.EISDIR if is_folder else errno.EINVAL, why, shown)
+        _put(folder, name, text, mode, at)
+
+
+def write_named(
+    path: str | Path,
+    text: str,
+    mode: int,
+    at: float | None = None,
+    *,
+    follow: bool = False,
+    seconds: float = _MOST_SECONDS,
+) -> None:
+    """As `write_whole`, for a path that a person has named on purpose (`-o`): a pipe or device there (`/dev/stdout`,
+    `>(…)`) is written to. Devices elsewhere than in /dev are refused, and pipes of another user. A link of ours or of
+    root's is followed where `follow` is true, and replaced otherwise. Raises TimeoutError where that takes more than
+    `seconds`, and as `write_whole` does."""
+    if trusted.is_handed(path):
+        _write_into(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC), text, seconds)
         return
     with trusted.target(path, follow=follow) as (folder, name, shown):
-        if _is_special(name, folder):
-            # A pipe that nobody reads would block the opening for ever; once it is open, its reader may take his time.
-            _write_into(shared_folder.open_present(name, os.O_WRONLY, folder, shown), text)
+        if _special(name, folder) is None:
+            _put(folder, name, text, mode, at)
             return
-        _put(folder, name, text, mode, at)
+        # A pipe that nobody reads would block the opening for ever.
+        handle = shared_folder.open_present(name, os.O_WRONLY, folder, shown)
+    _write_into(handle, text, seconds)
 
 
 def write_new(path: str | Path, text: str, mode: int) -> None:
@@ -53,13 +79,13 @@ def write_new(path: str | Path, text: str, mode: int) -> None:
             raise
 
 
-def _is_special(name: str, folder: int) -> bool:
-    """Whether something is there that is neither a regular file nor a link, and so must not be replaced."""
+def _special(name: str, folder: int) -> os.stat_result | None:
+    """What is there, where that is neither a regular file nor a link, and so must not be replaced."""
     try:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
-        return False
-    return not stat.S_ISREG(found.st_mode) and not stat.S_ISLNK(found.st_mode)
+        return None
+    return None if stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode) else found
 
 
 def open_own(path: str | Path, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
@@ -142,10 +168,19 @@ def _create(name: str, folder: int) -> int:
         return os.open(name, flags, 0o600, dir_fd=folder)
 
 
-def _write_into(handle: int, text: str) -> None:
-    with os.fdopen(handle, "w", encoding="utf-8") as out:
-        os.set_blocking(handle, True)
-        out.write(text)
+def _write_into(handle: int, text: str, seconds: float) -> None:
+    """Write to a descriptor that never blocks, and close it."""
+    try:
+        left, until, room = memoryview(text.encode()), time.monotonic() + seconds, select.poll()
+        room.register(handle, select.POLLOUT)
+        while left:
+            rest = until - time.monotonic()
+            if rest <= 0 or not room.poll(rest * 1_000):
+                raise TimeoutError(errno.ETIMEDOUT, Text("was not read in time"))
+            with suppress(BlockingIOError):
+                left = left[os.write(handle, left) :]
+    finally:
+        os.close(handle)
 
 
 def _put(folder: int, name: str, text: str, mode: int, at: float | None = None) -> None:

@@ -20,7 +20,7 @@ def open_present(name: str, flags: int, folder: int, shown: str) -> int:
     OSError for a link, what belongs to another user, and a device outside of /dev."""
     seen = os.open(name, SEEN, dir_fd=folder)
     try:
-        _judge(os.fstat(seen), shown)
+        judge(os.fstat(seen), shown)
         return open_seen(seen, flags, shown)
     finally:
         os.close(seen)
@@ -39,7 +39,8 @@ def read_ours(name: str, most: int, folder: int) -> bytes:
         os.close(seen)
 
 
-def _judge(found: os.stat_result, shown: str) -> None:
+def judge(found: os.stat_result, shown: str) -> None:
+    """Raises OSError for a link, what belongs to another user, and a device outside of /dev."""
     if stat.S_ISLNK(found.st_mode):
         raise OSError(errno.ELOOP, Text("is a link; name the file that it leads to"), shown)
     if not is_ours(found):
