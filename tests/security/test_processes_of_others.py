@@ -1,10 +1,12 @@
 """What another user's process calls itself makes it nobody else's: the kernel's tables give names as they are."""
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 import pytest
@@ -53,6 +55,41 @@ def test_a_process_is_its_users_whatever_it_calls_itself(sign: str) -> None:
 def test_a_process_of_a_container_is_one_whatever_it_calls_itself(sign: str) -> None:
     with named(f"{sign}NSpid: 1", "unshare", "--pid", "--fork") as pid:
         assert Processes(time.monotonic() + 5).is_nested(pid)
+
+
+_IN_GROUPS = """
+import os, sys
+os.setgroups(range(4_294_000_000, 4_294_000_000 + int(sys.argv[1])))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize("groups", [2_000, 65_536])
+def test_a_process_of_a_container_is_one_however_many_groups_it_has(groups: int) -> None:
+    """They stand before what says so; 65,536 are the kernel's limit."""
+    joins = (sys.executable, "-c", _IN_GROUPS, str(groups))
+    with named("payd", "unshare", "--pid", "--fork", *joins) as pid:
+        seen = Processes(time.monotonic() + 5)
+        assert (seen.users(pid), seen.is_nested(pid), seen.one(pid) is not None) == ([0] * 4, True, True)
+
+
+def test_a_process_whose_status_is_longer_than_what_is_read_counts_as_a_containers(tmp_path: Path) -> None:
+    (tmp_path / "77").mkdir()
+    status = "Name:\tx\nPid:\t77\nUid:\t0\t0\t0\t0\nGroups:\t" + "4294000000 " * 100_000
+    (tmp_path / "77/status").write_text(f"{status}\nNSpid:\t77\n")
+    seen = Processes(time.monotonic() + 5, str(tmp_path))
+    assert (seen.users(77), seen.is_nested(77)) == ([0] * 4, True)
+    (tmp_path / "77/status").write_text(f"{status[:1_000]}\nNSpid:\t77\n")
+    assert not seen.is_nested(77)
+    assert not seen.is_nested(78), "it has ended"
+
+
+def test_processes_with_many_groups_are_asked_no_longer_than_there_is_time() -> None:
+    """The kernel needs some 20 ms for the status of one in 65,536 groups, and a container may have thousands."""
+    late = Processes(time.monotonic() - 1)
+    for ask in (late.users, late.is_nested):
+        with pytest.raises(TimeoutError, match="could not be read in time"):
+            ask(os.getpid())
 
 
 @pytest.mark.parametrize("sign", SIGNS)

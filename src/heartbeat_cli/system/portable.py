@@ -10,6 +10,7 @@ import psutil
 
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.text import Text, stacked
+from heartbeat_cli.system import proc_status
 from heartbeat_cli.system.mounts import Mount
 from heartbeat_cli.system.procfs import Snapshot, is_part, parse_meminfo
 
@@ -73,8 +74,7 @@ def _size(process: psutil.Process, by: str) -> float:
 
 def _swapped(pid: int) -> float:
     """Bytes of a process that are in swap, as every user may read them; 0 where the system does not tell."""
-    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace", newline="\n") as file:
-        return parse_meminfo(file.read(16_384)).get("VmSwap", 0.0)
+    return parse_meminfo(f"VmSwap: {' '.join(proc_status.words(f'/proc/{pid}', 'VmSwap'))}").get("VmSwap", 0.0)
 
 
 def _name(process: psutil.Process) -> str:

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
-from heartbeat_cli.domain.plain import lines_of, whole
+from heartbeat_cli.domain.plain import whole
 from heartbeat_cli.domain.record import Record
+from heartbeat_cli.system import proc_status
 
 if TYPE_CHECKING:
     import pwd
@@ -59,11 +60,9 @@ def users(place: str) -> list[int]:
     """The users of the process whose folder in /proc this is: real, effective, saved and of its file accesses. Empty
     where that cannot be read. Whom the files there belong to says nothing: a process can change it."""
     try:
-        with open(f"{place}/status", encoding="utf-8", errors="replace", newline="\n") as file:
-            line = next((line for line in lines_of(file.read(8_192)) if line.startswith("Uid:")), "")
+        found = [whole(word) for word in proc_status.words(place, "Uid")]
     except OSError:
         return []
-    found = [whole(word) for word in line.split()[1:]]
     return [one for one in found if one is not None]
 
 

@@ -8,12 +8,13 @@ import errno
 import os
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cached_property
 
 from heartbeat_cli.domain.kinds.processes import Process, parse_stat, started_here
 from heartbeat_cli.domain.plain import lines_of, whole
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.system import process
+from heartbeat_cli.system import proc_status, process
 
 _MOST = 100_000  # processes; the kernel's own limit is 4 millions
 _COMMAND_LINE = 32_768  # bytes of it that are read
@@ -40,8 +41,7 @@ class Processes:
             raise OSError(errno.E2BIG, Text("it has more than {n:,} processes", n=_MOST))
         found = []
         for number in numbers:
-            if time.monotonic() > self._until:
-                raise TimeoutError(errno.ETIMEDOUT, Text("they could not be read in time"))
+            self._check_time()
             if (one := self._read(number)) is not None:
                 found.append(one)
         return found
@@ -50,7 +50,12 @@ class Processes:
         """The process of a number; None where there is none, it cannot be seen, or a thread of another one has the
         number."""
         found = self._read(str(pid))
-        return found if found is not None and self._status(str(pid), "Tgid") == [str(pid)] else None
+        if found is None:
+            return None
+        try:
+            return found if self._status(pid, "Tgid") == [str(pid)] else None
+        except OSError:  # it has ended
+            return None
 
     def those(self, pids: Iterable[int]) -> list[Process]:
         """The processes of these numbers that can be seen."""
@@ -59,18 +64,29 @@ class Processes:
     def users(self, pid: int) -> list[int]:
         """Whose process it is: its users, real, effective, saved and of its file accesses. Empty where it has ended."""
         if pid not in self._users:
+            self._check_time()
             self._users[pid] = process.users(f"{self._proc}/{pid}")
         return self._users[pid]
 
     def is_nested(self, pid: int) -> bool:
         """Whether it is in a PID namespace below the one of this process, as those of a container are: whoever is root
-        there gives his processes any name and any user. pid_namespaces(7)."""
-        return len(self._status(str(pid), "NSpid")) > self._depth
+        there gives his processes any name and any user. pid_namespaces(7). One whose status
+        cannot be read in full counts as such."""
+        self._check_time()
+        try:
+            return len(self._status(pid, "NSpid")) > self._depth
+        except (FileNotFoundError, ProcessLookupError):  # it has ended
+            return False
+        except OSError:
+            return True
 
     @cached_property
     def _depth(self) -> int:
         """Of this process: more than 1 where /proc is that of a namespace above it."""
-        return max(1, len(self._status("self", "NSpid")))
+        try:
+            return max(1, len(self._status("self", "NSpid")))
+        except OSError:
+            return 1
 
     def command_line(self, pid: int) -> str | None:
         """The program and its arguments, with blanks between them; "" for one that has ended, None for a process of
@@ -108,9 +124,9 @@ class Processes:
         hidden = options.get("hidepid", "0")
         if hidden in ("0", "off"):
             return False
-        effective = self._status("self", "CapEff")
-        if effective and int(effective[0], 16) & _SEES_ALL:
-            return False
+        with suppress(OSError, ValueError, IndexError):
+            if int(self._status("self", "CapEff")[0], 16) & _SEES_ALL:
+                return False
         return hidden in _ONLY_TRACED or whole(options.get("gid", "0")) not in {os.getegid(), *os.getgroups()}
 
     @cached_property
@@ -138,13 +154,13 @@ class Processes:
             return ""
         return text.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
 
-    def _status(self, number: str, key: str) -> list[str]:
-        """The words of one line of its status; none where it has ended."""
-        try:
-            lines = lines_of(self._text(f"{number}/status", 8_192))
-        except OSError:
-            return []
-        return next((line.partition(":")[2].split() for line in lines if line.startswith(f"{key}:")), [])
+    def _status(self, number: int | str, key: str) -> list[str]:
+        return proc_status.words(f"{self._proc}/{number}", key)
+
+    def _check_time(self) -> None:
+        """The kernel itself takes its time for the status of a process that is in many groups."""
+        if time.monotonic() > self._until:
+            raise TimeoutError(errno.ETIMEDOUT, Text("they could not be read in time"))
 
     def _text(self, name: str, most: int) -> str:
         with open(f"{self._proc}/{name}", "rb") as file:
