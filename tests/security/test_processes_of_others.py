@@ -13,7 +13,7 @@ import pytest
 
 from heartbeat_cli.discovery import owners
 from heartbeat_cli.domain.kinds import systemd
-from heartbeat_cli.system import mounts, process
+from heartbeat_cli.system import mounts, offspring, process
 from heartbeat_cli.system.processes import Processes
 from tests.parts import users
 
@@ -90,6 +90,19 @@ def test_processes_with_many_groups_are_asked_no_longer_than_there_is_time() -> 
     for ask in (late.users, late.is_nested):
         with pytest.raises(TimeoutError, match="could not be read in time"):
             ask(os.getpid())
+
+
+@pytest.mark.parametrize("become", [(), ("unshare", "--pid", "--fork")], ids=["ours", "a container's"])
+def test_a_process_of_a_container_is_nobodys_offspring(become: tuple[str, ...]) -> None:
+    """Its root gives it any environment."""
+    users.need_root()
+    marked = ("env", f"{process.RUN_MARK}=1234568", f"{offspring.STEP}=1234568")
+    argv = [*become, *marked, sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as begun:
+        assert begun.stdout is not None and begun.stdout.readline() == b"\n"
+        found = offspring.left_by(1_234_568), offspring.started_by("1234568") is not None
+        begun.communicate()
+    assert found == ((False, False) if become else (True, True))
 
 
 @pytest.mark.parametrize("sign", SIGNS)

@@ -1,6 +1,7 @@
 """Finds what a run or a recovery step has started and what runs still, by a mark in its environment, which whatever it
 starts inherits. What runs as another user (by sudo) is not seen: to read the environment of a process is to read its
-memory, and who owns it can have that wait for ever (a file system of his own behind it).
+memory, and who owns it can have that wait for ever (a file system of his own behind it). Nor is what runs in a
+container, whose root gives it any environment.
 """
 
 import os
@@ -44,9 +45,9 @@ def started_by(mark: str) -> float | None:
 
 def _marked(name: str, value: str) -> Iterator[str]:
     """The numbers of our processes with that in their environment. Raises OSError where there is no /proc."""
-    mark = f"{name}={value}\0".encode()
+    mark, ours = f"{name}={value}\0".encode(), _namespace("self")
     for number in os.listdir("/proc"):
-        if whole(number) is None or process.owner(f"/proc/{number}") != os.geteuid():
+        if whole(number) is None or _namespace(number) != ours or process.owner(f"/proc/{number}") != os.geteuid():
             continue
         try:
             with open(f"/proc/{number}/environ", "rb") as file:
@@ -54,6 +55,15 @@ def _marked(name: str, value: str) -> Iterator[str]:
                     yield number
         except OSError:  # one that has ended, or another user's
             continue
+
+
+def _namespace(number: str) -> str:
+    """The PID namespace of a process; "" where that cannot be read, as in a kernel without them. Who may not read it
+    may not read the environment either."""
+    try:
+        return os.readlink(f"/proc/{number}/ns/pid")
+    except OSError:
+        return ""
 
 
 def began(pid: str) -> float | None:
