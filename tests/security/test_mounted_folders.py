@@ -1,23 +1,25 @@
 """Root of a container is root of the host for the folders that are mounted into it: what it leaves there belongs to
 root, as what the host's own root leaves does. Whoever runs the tests stands for it here."""
 
+import ctypes
 import fcntl
 import json
 import os
-import select
 import stat
-import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from heartbeat_cli.system import files
+from heartbeat_cli.system import files, shared_folder
 from tests.parts import users
 from tests.parts.verb import Ended, heartbeat
 
 CONFIG = '[heartbeat]\nstate_dir = "{home}/state"\n[components.h]\nkind = "host"\n'
 MOUNTED = '[status_page]\nfile = "{0}/status.html"\n[dashboard]\nfile = "{0}/page.html"\nbadges = "{0}"\n'
 CHANNEL = '[channels.log]\nkind = "file"\npath = "{}/log"\n'
+_OPENED = 0x20  # IN_OPEN of inotify(7)
 PAGES = ("status.html", "status.json", "feed.atom", "page.html", "_all.svg", "h.svg")
 
 
@@ -145,21 +147,56 @@ def test_a_pipe_that_a_person_names_is_written_to(tmp_path: Path, verb: str) -> 
         assert done.code == 0 and reader.read(), done
 
 
+@contextmanager
+def unopened(path: Path) -> Iterator[None]:
+    """See that nobody opens a pipe or device meanwhile: opening alone wakes a writer, or sets off a device."""
+    libc = ctypes.CDLL(None)
+    handle = libc.inotify_init1(os.O_NONBLOCK)
+    try:
+        assert libc.inotify_add_watch(handle, os.fsencode(path), _OPENED) > 0
+        yield
+        with pytest.raises(BlockingIOError):  # nothing has happened
+            os.read(handle, 4_096)
+    finally:
+        os.close(handle)
+
+
+def pipe(path: Path) -> Path:
+    os.mkfifo(path)
+    return path
+
+
 def test_what_is_no_badge_is_not_opened(tmp_path: Path, mounted: Path) -> None:
-    """A pipe among the badges is not even opened to see what it is: opening a device may set it off."""
-    os.mkfifo(mounted / "old.svg")
-    argv = ["/bin/sh", "-c", 'echo ready; echo job > "$0"', str(mounted / "old.svg")]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE) as writer:
-        assert writer.stdout is not None and writer.stdout.readline() == b"ready\n"
-        ended = run(tmp_path, "", "dashboard", "--badges", str(mounted))
-        handle = os.open(mounted / "old.svg", os.O_RDONLY | os.O_NONBLOCK)  # now there is a reader, the first
-        try:
-            ready, _, _ = select.select([handle], [], [], 20)
-            got = os.read(handle, 100) if ready else b""
-        finally:
-            os.close(handle)
-            writer.kill()
-    assert (ended.code, got) == (0, b"job\n")
+    """A pipe among the badges is not even opened to see what it is."""
+    with unopened(pipe(mounted / "old.svg")):
+        assert run(tmp_path, "", "dashboard", "--badges", str(mounted)).code == 0
+
+
+@pytest.mark.parametrize("make", [pipe, device])
+@pytest.mark.parametrize("name", ["worker.pid", "elsewhere"])
+def test_what_is_no_regular_file_in_the_place_of_a_pid_file_is_not_opened(
+    tmp_path: Path, mounted: Path, name: str, make: Callable[[Path], Path]
+) -> None:
+    with unopened(make(mounted / name)):
+        if name == "elsewhere":
+            (mounted / "worker.pid").symlink_to(name)
+        settings = f'[components.p]\nkind = "process"\npid_file = "{mounted}/worker.pid"\n'
+        done = run(tmp_path, settings, "check", "--component", "p")
+        assert "is not a regular file" in done.out, done
+
+
+@pytest.mark.parametrize(("make", "why"), [(pipe, "is a pipe, and not a file"), (device, "is not a regular file")])
+def test_what_is_no_file_in_the_place_of_a_certificate_is_not_opened(
+    mounted: Path, make: Callable[[Path], Path], why: str
+) -> None:
+    with unopened(make(mounted / "ca.pem")), pytest.raises(OSError, match=why):
+        shared_folder.check_readable(str(mounted / "ca.pem"))
+
+
+def test_a_certificate_may_be_named_as_none(mounted: Path) -> None:
+    (mounted / "ca.pem").symlink_to("/dev/null")
+    shared_folder.check_readable(str(mounted / "ca.pem"))
+    shared_folder.check_readable("/dev/null")
 
 
 def test_a_device_of_dev_is_written_to() -> None:

@@ -120,6 +120,14 @@ def test_what_is_no_regular_file_is_never_waited_for(place: Path) -> None:
             trusted.read(path, 10)
 
 
+def test_a_missing_file_is_made_and_one_that_is_there_is_opened(place: Path) -> None:
+    for _ in range(2):
+        with open(trusted.open_file(place / "new", os.O_RDWR | os.O_CREAT), "r+") as file:
+            found = file.read()
+            file.write("content")
+    assert found == "content" and stat.S_IMODE((place / "new").stat().st_mode) == 0o600
+
+
 def test_what_the_caller_has_opened_is_read(place: Path) -> None:
     """`--config <(decrypt hb.toml.age)`."""
     reader, writer = os.pipe()

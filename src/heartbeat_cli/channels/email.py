@@ -22,7 +22,7 @@ from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.errors import DeliveryError, Unobservable
-from heartbeat_cli.system import trusted
+from heartbeat_cli.system import shared_folder
 
 if TYPE_CHECKING:
     import smtplib
@@ -119,7 +119,7 @@ def _context(settings: Settings) -> "SSLContext | None":
     import ssl
 
     if settings.ca_file:
-        trusted.check_readable(settings.ca_file)
+        shared_folder.check_readable(settings.ca_file)
     context = ssl.create_default_context(cafile=settings.ca_file)
     if not settings.verify_tls:
         context.check_hostname = False

@@ -13,7 +13,7 @@ from heartbeat_cli.domain.plain import system_words
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.http.curl import pycurl
 from heartbeat_cli.http.faults import plain
-from heartbeat_cli.system import trusted
+from heartbeat_cli.system import shared_folder
 
 # Options that pycurl does not name. With the first, a resolver thread is never waited for; with the second, the head
 # with which a proxy answers a CONNECT does not count as one of the target.
@@ -68,7 +68,7 @@ def own_file_fault(request: Request) -> Fault | None:
         if not path:
             continue
         try:
-            trusted.check_readable(path)
+            shared_folder.check_readable(path)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             return Fault(

@@ -30,7 +30,7 @@ from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, 
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
-from heartbeat_cli.system import trusted
+from heartbeat_cli.system import shared_folder
 from heartbeat_cli.system.tcp import DialError, dial
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _secured(settings: Settings, link: socket.socket) -> "TlsLink":
 
     try:
         if settings.ca_file:
-            trusted.check_readable(settings.ca_file)
+            shared_folder.check_readable(settings.ca_file)
         tls = ssl.create_default_context(cafile=settings.ca_file)
     except OSError as error:
         raise Unobservable(

@@ -18,7 +18,7 @@ from functools import cache
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system.acl import has_acl
-from heartbeat_cli.system.shared_folder import SEEN, open_seen
+from heartbeat_cli.system.seen import SEEN, open_seen
 from heartbeat_cli.system.trusted import is_ours
 
 _MOST_LINKS = 40  # as the kernel has it

@@ -10,9 +10,8 @@ import os
 import stat
 
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.system.trusted import is_ours
-
-SEEN = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC  # opens nothing: no writer is woken, no device does anything
+from heartbeat_cli.system.seen import SEEN, open_seen
+from heartbeat_cli.system.trusted import is_handed, is_ours
 
 
 def open_present(name: str, flags: int, folder: int, shown: str) -> int:
@@ -39,6 +38,24 @@ def read_ours(name: str, most: int, folder: int) -> bytes:
         os.close(seen)
 
 
+def check_readable(path: str) -> None:
+    """Raises OSError when the file at `path`, which a library is to read, cannot be opened, is a pipe, at which the
+    library would wait for ever, or a device other than /dev/null. Whose it is does not matter."""
+    if is_handed(path):
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        return
+    seen = os.open(path, SEEN & ~os.O_NOFOLLOW)
+    try:
+        found = os.fstat(seen)
+        if stat.S_ISFIFO(found.st_mode):
+            raise OSError(errno.EINVAL, Text("is a pipe, and not a file"), path)
+        if _is_device(found) and found.st_rdev != os.stat(os.devnull).st_rdev:
+            raise OSError(errno.EINVAL, Text("is not a regular file"), path)
+        os.close(open_seen(seen, os.O_RDONLY, path))
+    finally:
+        os.close(seen)
+
+
 def judge(found: os.stat_result, shown: str) -> None:
     """Raises OSError for a link, what belongs to another user, and a device outside of /dev."""
     if stat.S_ISLNK(found.st_mode):
@@ -46,21 +63,14 @@ def judge(found: os.stat_result, shown: str) -> None:
     if not is_ours(found):
         regular, other = Text("belongs to another user"), Text("belongs to another user and is not a regular file")
         raise OSError(errno.EPERM, regular if stat.S_ISREG(found.st_mode) else other, shown)
-    is_device = stat.S_ISBLK(found.st_mode) or stat.S_ISCHR(found.st_mode)
-    if is_device and not _is_of_dev(found, shown):
+    if _is_device(found) and not _is_of_dev(found, shown):
         raise OSError(errno.EPERM, Text("is a device outside of /dev"), shown)
+
+
+def _is_device(found: os.stat_result) -> bool:
+    return stat.S_ISBLK(found.st_mode) or stat.S_ISCHR(found.st_mode)
 
 
 def _is_of_dev(found: os.stat_result, shown: str) -> bool:
     """Whether a device is one of those that the host has made; in /dev/shm there may be anybody's."""
     return any(shown.startswith(f"{one}/") and found.st_dev == os.stat(one).st_dev for one in ("/dev", "/dev/pts"))
-
-
-def open_seen(seen: int, flags: int, shown: str) -> int:
-    """The very file that has been seen (a descriptor of `SEEN`), whatever has its name by now. Never waits. Raises
-    OSError."""
-    flags |= os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    try:
-        return os.open(f"/proc/self/fd/{seen}", flags)
-    except FileNotFoundError:  # the file is there: its name leads to it even when it has been removed
-        raise OSError(errno.ENODEV, Text("/proc is not mounted"), shown) from None

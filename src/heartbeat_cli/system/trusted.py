@@ -17,7 +17,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 
 from heartbeat_cli.domain.text import Text
+from heartbeat_cli.system.seen import SEEN, open_seen
 
+_TRIES = 10  # to open a file that others make and remove meanwhile
 _MOST_LINKS = 40  # as the kernel has it
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # What our caller has opened and handed to us (`--config <(…)`).
@@ -39,35 +41,37 @@ def open_file(path: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: int 
     if is_handed(path):
         return os.open(path, flags | os.O_CLOEXEC)
     with _last(path) as (folder, name, shown):
-        handle = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode, dir_fd=folder)
-        try:
-            found = os.fstat(handle)
-            if stat.S_ISDIR(found.st_mode):
-                raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), shown)
-            if not stat.S_ISREG(found.st_mode):
-                raise OSError(errno.EINVAL, "is not a regular file", shown)
-            _judge(found, handle, shown)
-        except BaseException:
-            os.close(handle)
-            raise
-    return handle
+        for _ in range(_TRIES):
+            try:
+                return _open_present(name, flags & ~os.O_CREAT, folder, shown)
+            except FileNotFoundError:
+                if not flags & os.O_CREAT:
+                    raise
+            with suppress(FileExistsError):  # another process has just made it
+                made = flags | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                return os.open(name, made, mode, dir_fd=folder)
+    raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), shown)
+
+
+def _open_present(name: str, flags: int, folder: int, shown: str) -> int:
+    """It is opened once it is known to be a regular file that nobody else may write."""
+    seen = os.open(name, SEEN, dir_fd=folder)
+    try:
+        found = os.fstat(seen)
+        if stat.S_ISDIR(found.st_mode):
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), shown)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, Text("is not a regular file"), shown)
+        _judge(found, seen, shown)
+        return open_seen(seen, flags, shown)
+    finally:
+        os.close(seen)
 
 
 def is_handed(path: str | os.PathLike[str]) -> bool:
     """Whether the path is a descriptor that our caller has opened."""
     name = os.fspath(path)
     return name.startswith(("/dev/", "/proc/self/")) and re.fullmatch(_HANDED, name) is not None
-
-
-def check_readable(path: str) -> None:
-    """Raises OSError when the file at `path`, which a library is to read, cannot be opened, or is a pipe, at which the
-    library would wait for ever. Whose it is does not matter."""
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        if stat.S_ISFIFO(os.fstat(handle).st_mode) and not is_handed(path):
-            raise OSError(errno.EINVAL, "is a pipe, and not a file", path)
-    finally:
-        os.close(handle)
 
 
 def read(path: str | os.PathLike[str], most: int) -> bytes:
