@@ -4,18 +4,22 @@ import os
 import pwd
 import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from heartbeat_cli.discovery import local
-from tests.parts import lacking
+from tests.parts import lacking, scratch
 from tests.parts.false_postgres import fake, heard
-from tests.parts.users import NOBODY
+from tests.parts.measured import measured
+from tests.parts.users import NOBODY, need_root
 from tests.parts.verb import heartbeat
 
 PASSWORD = "s3cr3t-of-root"
@@ -85,6 +89,59 @@ def test_that_of_postgres_is_asked_and_must_be_postgres(home: Path, in_tmp: str)
         (home / "heartbeat.toml").write_text(f'[components.db]\nkind = "database"\ndsn = "{dsn}"\n')
         assert "requirepeer" in heartbeat(home, "check").out
         assert PASSWORD not in heard(server)
+
+
+def test_a_strangers_socket_hides_no_server_on_the_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGHOST", "localhost")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setenv("PGPORT", str(port))
+    with fake(f"127.0.0.1:{port}", "root"), fake(f"/tmp/.s.PGSQL.{port}", "nobody"):
+        found = [one.dsn for one in local.servers(2.0)]
+    assert f"postgresql://localhost:{port}/postgres" in found
+
+
+@pytest.fixture
+def crowded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder like /tmp in which PostgreSQL is looked for."""
+    need_root()
+    with tempfile.TemporaryDirectory(prefix="hb-", dir=scratch.root()) as folder:
+        os.chmod(folder, 0o1777)
+        monkeypatch.setenv("PGHOST", folder)
+        monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent")
+        yield Path(folder)
+
+
+def test_sockets_of_strangers_hide_none(crowded: Path) -> None:
+    with ExitStack() as stack:
+        for port in (1, 2, 3, 4):
+            stack.enter_context(fake(f"{crowded}/.s.PGSQL.{port}", "nobody"))
+        stack.enter_context(fake(f"{crowded}/.s.PGSQL.50000", "root"))
+        found = [one.dsn for one in local.servers(2.0)]
+    assert any("&port=50000&" in one for one in found), found
+
+
+_NAMES = r"""
+import os, sys
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+os.chdir(sys.argv[1])
+names = [f".s.PGSQL.{number:07d}\U0001f600".encode() + b"\xff" * 225 for number in range(150_000)]
+for place, name in enumerate(names):
+    if place % 10_000:
+        os.link(first, name)
+    else:
+        os.close(os.open(first := name, os.O_CREAT))
+"""
+
+
+def test_a_folder_full_of_names_costs_the_search_no_memory_and_hides_no_usual_port(crowded: Path) -> None:
+    """A second name costs next to nothing; Python takes four bytes for each sign of one of these."""
+    subprocess.run([sys.executable, "-c", _NAMES, crowded], check=True, timeout=60)
+    code = "from heartbeat_cli.discovery import local\nsaid = [one.dsn for one in local.servers(2.0)]"
+    with fake(f"{crowded}/.s.PGSQL.5432", "root"):
+        found = measured(code)
+    assert any(f"host={quote(str(crowded), safe='')}&port=5432&" in one for one in found.said), found
+    assert found.peak < 60, found
 
 
 def test_a_link_to_a_strangers_socket_is_left_alone(home: Path, tmp_path: Path, in_tmp: str) -> None:

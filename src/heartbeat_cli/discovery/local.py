@@ -8,8 +8,8 @@ import re
 import socket
 import stat
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from glob import glob
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any
 from urllib.parse import quote
 
@@ -26,7 +26,9 @@ _MOST_CONTAINERS = 200
 _MOST_ENDED = 50
 _MOST_UNITS = 60
 _MOST_SOCKETS = 4
+_MOST_NAMES = 2_000  # of a folder of sockets
 _POSTGRES = 5432
+_SOCKET = ".s.PGSQL."  # and the port
 _SOCKET_FOLDERS = ("/var/run/postgresql", "/tmp")  # noqa: S108 - where PostgreSQL listens when built from source
 _KNOWN_UNITS = (
     "nginx apache2 httpd caddy haproxy traefik postgresql mysql mysqld mariadb mongod redis-server redis valkey-server"
@@ -112,7 +114,7 @@ def _container(listed: Mapping[str, Any]) -> Container:
 def servers(seconds: float) -> list[Server]:
     """The PostgreSQL servers of this host (and $PGHOST) that answer, each once."""
     deadline = time.monotonic() + seconds
-    targets = list(_targets())
+    targets = list(_targets(time.monotonic() + seconds / 2))
     found = []
     for number, (dsn, port, connectable) in enumerate(targets):
         share = (deadline - time.monotonic()) / (len(targets) - number)
@@ -121,31 +123,54 @@ def servers(seconds: float) -> list[Server]:
     return found
 
 
-def _targets() -> Iterator[tuple[str, int | None, bool]]:
+def _targets(until: float) -> Iterator[tuple[str, int | None, bool]]:
     """Where PostgreSQL may be: its DSN, its TCP port, and whether something takes connections there. The driver, which
     is dear to import, is only called for what does."""
     host, own = os.environ.get("PGHOST", ""), os.environ.get("PGPORT", "")
     port = plain.port(own) or _POSTGRES
     folders = dict.fromkeys(os.path.realpath(one) for one in (*([host] if host[:1] == "/" else []), *_SOCKET_FOLDERS))
-    sockets = [path for folder in folders for path in sorted(glob(f"{folder}/.s.PGSQL.*")) if _is_socket(path)]
     covered = set()
-    for path in sockets[:_MOST_SOCKETS]:
-        folder, _, number = path.rpartition("/.s.PGSQL.")
-        if (at := plain.port(number)) is not None:
-            covered.add(at)
-            try:
-                peer = peers.of_socket(path)
-            except peers.Stranger:
-                continue
-            must = f"&requirepeer={quote(peer, safe='')}" if peer else ""
-            dsn = f"postgresql:///postgres?host={quote(folder, safe='')}&port={number}{_user('&')}{must}"
-            yield dsn, None, _takes(path)
+    for folder, at, peer in islice(_sockets([*folders], dict.fromkeys((port, _POSTGRES)), until), _MOST_SOCKETS):
+        covered.add(at)
+        must = f"&requirepeer={quote(peer, safe='')}" if peer else ""
+        dsn = f"postgresql:///postgres?host={quote(folder, safe='')}&port={at}{_user('&')}{must}"
+        yield dsn, None, _takes(f"{folder}/{_SOCKET}{at}")
     hosts = ["localhost"] if host[:1] == "/" or not host or port in covered else ["localhost", host]
     for name in dict.fromkeys(hosts):
         at = port if name == host else _POSTGRES
         if at not in covered or name != "localhost":
             bracketed = f"[{name}]" if ":" in name else name
             yield f"postgresql://{bracketed}:{at}/postgres{_user('?')}", at, _takes((name, at))
+
+
+def _sockets(folders: Sequence[str], usual: Collection[int], until: float) -> Iterator[tuple[str, int, str | None]]:
+    """The sockets that no stranger has made: the folder, the port, and the user that the server must run as.
+
+    The usual ports are asked for by name, first. Others are looked for among some names of the folders: anybody can
+    fill /tmp."""
+    places = [(folder, port) for folder in folders for port in usual]
+    others = ((folder, port) for folder in folders for port in _ports(folder) if port not in usual)
+    for place, (folder, port) in enumerate(chain(places, others)):
+        if place >= len(places) and time.monotonic() > until:
+            return
+        path = f"{folder}/{_SOCKET}{port}"
+        try:
+            peer = peers.of_socket(path)  # before a link is followed
+        except peers.Stranger:
+            continue
+        if _is_socket(path):
+            yield folder, port, peer
+
+
+def _ports(folder: str) -> list[int]:
+    """The ports that the first names of a folder stand for, as those of PostgreSQL's sockets."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [one.name for one in islice(entries, _MOST_NAMES) if one.name.startswith(_SOCKET)]
+    except OSError:
+        return []
+    found = {name: plain.port(name.removeprefix(_SOCKET)) for name in names}
+    return sorted(port for name, port in found.items() if port is not None and name == f"{_SOCKET}{port}")
 
 
 def _user(sign: str) -> str:
