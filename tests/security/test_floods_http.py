@@ -5,14 +5,19 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from heartbeat_cli.domain.checking.exchange import Request, Response
+from heartbeat_cli.http import multi
 from tests.parts import hostile
+from tests.parts.dhe import OnlyDhe
 from tests.parts.hostile import Behaviour, hostile_server
+from tests.parts.http import healthy_server
 from tests.parts.measured import measured
 from tests.parts.verb import heartbeat
 
@@ -264,3 +269,19 @@ def test_a_docker_engine_over_tcp(flood: Behaviour) -> None:
         found = measured(DOCKER, server.url.replace("http", "tcp"))
     assert found.peak < ROOM, found
     assert found.took < 20, found
+
+
+@pytest.mark.parametrize("way", ["the server", "the proxy"])
+def test_no_key_is_agreed_on_by_the_powers_that_a_server_chooses(way: str, tmp_path: Path) -> None:
+    """Two of them with a modulus of 10,000 bits are a second of CPU, in the one thread that serves all exchanges."""
+    found: list[Response] = []
+    own = OnlyDhe.made(tmp_path)
+    with healthy_server(certificate=own) as hostile_one:
+        request = Request(hostile_one.url, ca_file=str(own.cert))
+        if way == "the proxy":
+            request = request._replace(url="http://agent.invalid/", proxy=hostile_one.url)
+        exchange = multi.Exchange("one", request, 20.0)
+        multi.drive([exchange], deadline=time.monotonic() + 30, done=lambda _, said: found.append(said))
+        seen = hostile_one.seen
+    (response,) = found
+    assert response.fault is not None and response.fault.kind in ("tls", "proxy") and not seen, response
