@@ -5,8 +5,10 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 import zlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 
 from heartbeat_cli import __version__
 from heartbeat_cli.domain.checking.exchange import Fault, Request, Response, headers
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.http import options
 from heartbeat_cli.http.multi import CUT_SHORT, NOT_ASKED, Exchange, drive
 from heartbeat_cli.http.transfer import parse_expiry
@@ -615,23 +618,94 @@ def test_the_deadline_ends_what_runs_and_what_waits() -> None:
     assert len([key for key in ended if key.startswith("r") and "+" not in key]) == 20
 
 
-@pytest.mark.whole
-def test_an_answer_that_lay_unread_while_another_was_read_is_no_timeout() -> None:
-    """Reading an answer takes place in the wire's one thread. The other's answer came in time, its reading did not."""
+class Held(Record):
+    """What became of exchanges beside one that held the wire for `HELD` seconds, in the order in which they ended."""
+
+    ended: dict[str, Response]
+
+    def faults(self) -> dict[str, str | None]:
+        return {key: one.fault.text if one.fault else None for key, one in self.ended.items()}
+
+
+HELD = 2.5  # seconds, more than the others' own time
+HOLDERS = ["done", "libcurl"]
+
+
+def hold(by: str, neighbours: dict[str, Exchange], *, within: float, after: Callable[[], None] = lambda: None) -> Held:
+    """Ask neighbours beside a page that is long to read, in `done` or within a call of libcurl. `after` is called when
+    it is read."""
     ended: dict[str, Response] = {}
-    with healthy_server() as quick, healthy_server(Answer(delay=0.8)) as slow, hostile_server(hostile.silent) as end:
-        moved = Answer(302, b"", (("Location", end.url),), delay=0.8)
-        with healthy_server(moved) as redirects:
-            urls = {"quick": (quick.url, 5.0), "slow": (slow.url, 2.0), "redirected": (redirects.url, 3.0)}
 
-            def done(exchange: Exchange, answer: Response) -> None:
-                ended[exchange.key] = answer
-                if exchange.key == "quick":
-                    time.sleep(2.5)  # a page that is long to read
+    def read(_: bytes = b"") -> bool:
+        time.sleep(HELD)
+        after()
+        return True
 
-            asked = [Exchange(key, Request(url), timeout) for key, (url, timeout) in urls.items()]
-            drive(asked, deadline=time.monotonic() + 10, done=done)
-    assert {key: one.fault for key, one in ended.items()} == {"quick": None, "slow": CUT_SHORT, "redirected": CUT_SHORT}
+    def done(exchange: Exchange, answer: Response) -> None:
+        ended[exchange.key] = answer
+        if exchange.key == "page" and by == "done":
+            read()
+
+    with healthy_server(Answer(delay=0.3)) as server:  # by then the others are asked
+        page = Request(server.url, enough=read if by == "libcurl" else None)
+        drive([*neighbours.values(), Exchange("page", page, 9.0)], deadline=time.monotonic() + within, done=done)
+    assert ended.keys() == {"page", *neighbours} and ended["page"].fault is None
+    return Held(ended)
+
+
+@pytest.mark.parametrize("by", HOLDERS)
+def test_time_in_which_the_wire_was_held_is_given_back(by: str) -> None:
+    """The answer comes only after the wire was held, and so after the time that the exchange was given."""
+    read = threading.Event()
+    with healthy_server() as late, hostile_server(hostile.silent) as mute:
+        late.choose = lambda _: Answer(200 if read.wait(20) else 500)
+        asked = {key: Exchange(key, Request(one.url), 2.0) for key, one in (("late", late), ("mute", mute))}
+        found = hold(by, asked, within=15, after=read.set)
+    assert list(found.ended) == ["page", "late", "mute"]
+    assert found.ended["late"].status == 200
+    said = "no answer within 2.0 s (connected, sent the request, not one line came back)"
+    assert found.faults() == {"page": None, "late": None, "mute": said}
+    assert found.ended["mute"].elapsed == found.ended["mute"].phases["total"] > 4.0
+
+
+@pytest.mark.parametrize("by", HOLDERS)
+def test_a_redirect_loses_nothing_of_the_time_that_is_given_back(by: str) -> None:
+    with hostile_server(hostile.silent) as end, healthy_server() as door:
+        door.answer = Answer(302, b"", (("Location", end.url),))
+        found = hold(by, {"moved": Exchange("moved", Request(door.url), 2.0)}, within=15)
+    assert list(found.ended) == ["page", "moved"]
+    assert fault(found.ended["moved"]).kind == "timeout"
+
+
+@pytest.mark.parametrize("by", HOLDERS)
+def test_who_gets_his_time_back_only_in_part_is_not_blamed(by: str) -> None:
+    """The pass ends first. Nobody knows what the answer would have been."""
+    with hostile_server(hostile.silent) as mute:
+        found = hold(by, {"mute": Exchange("mute", Request(mute.url), 2.0)}, within=0.3 + HELD + 0.7)
+    assert fault(found.ended["mute"]) == CUT_SHORT
+
+
+def test_what_is_certain_is_said_by_who_was_asked_late_too() -> None:
+    """It has three seconds of its five, and the name service needs a part of it."""
+    began, ended = time.monotonic(), list[Response]()
+    late = Exchange("late", Request("http://nosuch.invalid/"), 5.0, not_before=began + 3.0)
+    drive([late], deadline=began + 6.0, done=lambda _, answer: ended.append(answer))
+    assert [fault(one) for one in ended] == [Fault("dns", "cannot resolve host nosuch.invalid")]
+
+
+@pytest.mark.parametrize("by", HOLDERS)
+def test_a_connection_is_waited_for_as_much_longer(by: str) -> None:
+    """An older libcurl divides the time to connect among the addresses of a host, and then nothing can be added."""
+    with full_backlog() as url:
+        found = hold(by, {"deaf": Exchange("deaf", Request(url), 2.0)}, within=15)
+    words = f"no connection to {url.removeprefix('http://')} within 2.0 s"
+    assert fault(found.ended["deaf"]) == (CUT_SHORT if options.DIVIDES else Fault("timeout", words))
+
+
+def test_who_never_got_a_connection_has_waited_all_the_same() -> None:
+    with full_backlog() as url:
+        answer = ask(url, timeout=0.5)
+    assert answer.elapsed == answer.phases["total"] > 0.4
 
 
 def test_a_deadline_in_the_past_asks_nobody() -> None:

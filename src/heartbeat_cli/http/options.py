@@ -44,12 +44,18 @@ def newer(name: str, value: int | bytes, version: int | None = None) -> list[tup
 # own, which are cheap. Other TLS libraries than OpenSSL have other names for ciphers, and bounds of their own.
 _CIPHERS = "DEFAULT:!kDHE" if str(pycurl.version_info()[5]).startswith("OpenSSL/") else ""
 
+# Whether libcurl divides CONNECTTIMEOUT_MS among the addresses of a host, and fixes it when it begins: up to 8.11 it
+# does. 8.23, the first of which it is known, tries all of them at once.
+DIVIDES = pycurl.version_info()[2] < 0x081700
+_NEVER = 2**31 - 1  # milliseconds, the most that there may be; 0 would mean five minutes
+
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 _ALWAYS: tuple[tuple[int, int | str | bytes], ...] = (
     (pycurl.NOSIGNAL, 1),
     *newer("QUICK_EXIT", 1),
     (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
+    (pycurl.CONNECTTIMEOUT_MS, _NEVER),
     (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
     *newer("HTTP09_ALLOWED", 0),
     # A check must go the way a new client would: no old connection, no resumed TLS session (which shows no
@@ -107,15 +113,13 @@ def _refuse_injection(request: Request) -> None:
 
 
 def configure(curl: Any, request: Request, limit: float) -> None:
-    """Everything libcurl must know for this request, on a handle that may have served another before."""
+    """Everything libcurl must know for this request, on a handle that may have served another before. `limit` is in
+    seconds; `multi.py` ends what takes longer, since libcurl cannot wait longer for some than they were given."""
     _refuse_injection(request)
-    milliseconds = max(1, int(limit * 1000))
     curl.reset()
     for option, value in _ALWAYS:
         curl.setopt(option, value)
-    curl.setopt(pycurl.URL, request.url.encode())
-    curl.setopt(pycurl.TIMEOUT_MS, milliseconds)
-    curl.setopt(pycurl.CONNECTTIMEOUT_MS, milliseconds)
+    _configure_place(curl, request, limit)
     if lines := _header_lines(request):
         curl.setopt(pycurl.HTTPHEADER, lines)
     if request.unix_socket:
@@ -151,10 +155,13 @@ def are_alike(request: Request, other: Request) -> bool:
 def configure_alike(curl: Any, request: Request, limit: float) -> None:
     """What a handle has to be told for a request that is alike to its last one."""
     _refuse_injection(request)
-    milliseconds = max(1, int(limit * 1000))
+    _configure_place(curl, request, limit)
+
+
+def _configure_place(curl: Any, request: Request, limit: float) -> None:
     curl.setopt(pycurl.URL, request.url.encode())
-    curl.setopt(pycurl.TIMEOUT_MS, milliseconds)
-    curl.setopt(pycurl.CONNECTTIMEOUT_MS, milliseconds)
+    if DIVIDES:
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(limit * 1000)))
 
 
 def _configure_method(curl: Any, request: Request) -> None:
