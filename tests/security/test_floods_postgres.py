@@ -1,8 +1,13 @@
 """A hostile PostgreSQL that sends without an end fills neither the memory nor the time of a pass."""
 
+import os
+import select
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,6 +16,7 @@ import pytest
 from heartbeat_cli.postgres import libpq
 from heartbeat_cli.store.sql.database import DatabaseError, connect
 from heartbeat_cli.store.standby import mirror
+from tests.parts.dhe import CostlyDhe
 from tests.parts.http import certificate
 from tests.parts.measured import measured
 from tests.parts.postgres import *  # noqa: F403 - its fixtures
@@ -67,6 +73,20 @@ try:
     libpq.connect(sys.argv[1], deadline=time.monotonic() + 2)
 except libpq.Trouble as trouble:
     said = [trouble.kind, max(later - one for one, later in zip(moments, moments[1:]))]
+"""
+AWAKE = """
+import os, socket, threading
+from heartbeat_cli.postgres import libpq
+other = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
+other.sendall(b"%d" % os.getpid())
+def echo():
+    while sign := other.recv(1):
+        other.sendall(sign)
+threading.Thread(target=echo, daemon=True).start()
+try:
+    libpq.connect(sys.argv[1], deadline=time.monotonic() + 30)
+except libpq.Trouble as trouble:
+    said = trouble.kind
 """
 MOST_HASHES = 2_147_483_647  # three quarters of an hour
 ROOM = 150  # MB, of which Python and what it imports are about 40
@@ -191,6 +211,58 @@ def test_some_more_hashing_is_no_fault() -> None:
     with laborious(100_000) as port, pytest.raises(libpq.Trouble) as told:
         libpq.connect(f"postgresql://app:open-sesame@127.0.0.1:{port}/db", deadline=time.monotonic() + 20)
     assert told.value.kind == "connect", told.value.text
+
+
+def _cpu(pid: int) -> int:
+    """Of a process, in ticks of the system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def _computes(pid: int) -> None:
+    """Return once a process has taken a tenth of a second of CPU more."""
+    enough, until = _cpu(pid) + os.sysconf("SC_CLK_TCK") // 10, time.monotonic() + 30
+    while _cpu(pid) < enough and time.monotonic() < until:
+        time.sleep(0.01)
+
+
+def _echoes(thread: socket.socket, client: socket.socket, most: int) -> int:
+    """How often the thread answers before libpq says the next word."""
+    for number in range(most):
+        thread.sendall(b"?")
+        if client in select.select([thread, client], [], [], 30)[0]:
+            return number
+        thread.recv(1)
+    return most
+
+
+@pytest.mark.parametrize("password", ["", ":open-sesame"], ids=["no password", "password"])
+def test_a_costly_handshake_lets_other_threads_run(password: str, tmp_path: Path) -> None:
+    """While libpq computes its part of the key, a second of CPU, another thread of its process answers us."""
+    tls, echoes = CostlyDhe.made(tmp_path).context(), list[int]()
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as beside:
+
+        def serve() -> None:
+            thread, client = beside.accept()[0], listener.accept()[0]
+            with thread, client:
+                pid = int(thread.recv(20))
+                client.recv(8)
+                client.sendall(b"S")
+                came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+                session = tls.wrap_bio(came, goes, server_side=True)
+                came.write(client.recv(65_536))
+                with suppress(ssl.SSLWantReadError):
+                    session.do_handshake()
+                client.sendall(goes.read())
+                _computes(pid)
+                echoes.append(_echoes(thread, client, 1_000))
+
+        serving = threading.Thread(target=serve)
+        serving.start()
+        ports = [one.getsockname()[1] for one in (listener, beside)]
+        measured(AWAKE, f"postgresql://app{password}@127.0.0.1:{ports[0]}/db?sslmode=require", ports[1])
+        serving.join(30)
+    assert echoes == [1_000]
 
 
 _WITHOUT_END = b"1e1000000000"  # as a whole number it has a billion digits

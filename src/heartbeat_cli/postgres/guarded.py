@@ -133,7 +133,7 @@ class BoundedConnection:
         if not self._has_answered and relay.came > self._came_before:
             self._has_answered = True
             self._check(relay.peer, self.connection)
-        return self._login.poll(deadline)
+        return self._login.poll(deadline, over_tcp=relay.peer.family != _socket.AF_UNIX)
 
     def count_as_rowless(self) -> None:
         """What came in the last `wait` held no row. Raises Overrun when that was too much, all in all: libpq compares

@@ -1,8 +1,8 @@
 """libpq's part of a login, which lasts as long as the server likes, beside everything else.
 
 With SCRAM the server says how often a password is hashed: up to two thousand million times, three quarters of an hour
-in one call of libpq, during which psycopg2 lets no other thread of Python run. So the call is made in a thread of its
-own, through `_ctypes`, which lets them.
+in one call of libpq; and it chooses the numbers of a TLS handshake, which may take a second. Meanwhile psycopg2 lets no
+other thread of Python run. So the call is made in a thread of its own, through `_ctypes`, which lets them.
 """
 
 import os
@@ -31,9 +31,10 @@ class Login:
     def __init__(self, connection: "Connection") -> None:
         self._connection = connection
 
-    def poll(self, deadline: float) -> int | None:
-        """What the connection's own `poll` says; None where libpq is not done with it by the deadline."""
-        call = _libpq() if self._connection.info.password else None  # without one nothing is hashed
+    def poll(self, deadline: float, *, over_tcp: bool) -> int | None:
+        """What the connection's own `poll` says; None where libpq is not done with it by the deadline. A Unix socket
+        (not `over_tcp`) has no TLS, so that without a password nothing is computed."""
+        call = _libpq() if over_tcp or self._connection.info.password else None
         if call is None:
             return self._connection.poll()
         said: list[int] = []
