@@ -3,6 +3,7 @@
 import gzip
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -249,15 +250,15 @@ def _answer(coding: str, body: bytes) -> Behaviour:
 
 _RAW = zlib.compressobj(wbits=-15)
 PACKED = {
-    "gzip": gzip.compress(b"in words"),
-    "X-GZIP": gzip.compress(b"in words"),
+    "gzip": gzip.compress(b"in words", mtime=0),
+    "X-GZIP": gzip.compress(b"in words", mtime=0),
     "deflate": zlib.compress(b"in words"),
     " deflate ": _RAW.compress(b"in words") + _RAW.flush(),
     "identity": b"in words",
 }
 
 
-@pytest.mark.parametrize(("coding", "body"), PACKED.items())
+@pytest.mark.parametrize(("coding", "body"), PACKED.items(), ids=PACKED)
 def test_an_answer_that_nobody_asked_to_compress_is_unpacked(coding: str, body: bytes) -> None:
     with hostile_server(_answer(coding, body)) as server:
         answer = ask(server.url)
@@ -267,6 +268,20 @@ def test_an_answer_that_nobody_asked_to_compress_is_unpacked(coding: str, body: 
 def test_an_unknown_compression_is_named() -> None:
     with hostile_server(_answer("br", b"\x0b\x03\x80in words\x03")) as server:
         assert fault(ask(server.url)) == Fault("protocol", "the answer's compression is broken or unknown: br")
+
+
+def test_behind_the_end_of_a_compressed_body_nothing_is_read() -> None:
+    """zlib copies what it does not use, all of it at each chunk: a million of a byte each held the wire for seconds."""
+
+    def behaviour(connection: socket.socket, stop: threading.Event) -> None:
+        packed = gzip.compress(b"in words")
+        head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(head + b"%x\r\n%s\r\n" % (len(packed), packed))
+        hostile._forever(connection, stop, b"1\r\nx\r\n" * 10_000)
+
+    with hostile_server(behaviour) as server:
+        answer = ask(server.url, timeout=10.0)
+    assert (answer.status, answer.body, answer.truncated, answer.fault) == (200, b"in words", False, None)
 
 
 def test_a_compressed_body_that_holds_nothing_ends() -> None:

@@ -36,6 +36,21 @@ def db(database_with_tables: str, tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.mark.postgres
+@pytest.mark.parametrize("column", ["heartbeat_beats.exit_code", "heartbeat_state.grace_looks"])
+def test_a_number_that_sqlite_cannot_hold_ends_no_pass_without_the_store(
+    db: Database, tmp_path: Path, column: str
+) -> None:
+    """The mirror has it, and the spool starts from that."""
+    table, _, name = column.partition(".")
+    db.run(f"ALTER TABLE {table} ALTER COLUMN {name} DROP DEFAULT, ALTER COLUMN {name} TYPE numeric USING 1e30")
+    heartbeat(tmp_path, "run")
+    db.run("ALTER TABLE heartbeat_settings RENAME TO elsewhere")
+    for words in (["run"], ["beat", "job"], ["run"]):
+        done = heartbeat(tmp_path, *words)
+        assert done.code == 0 and "internal error" not in done.err, (words, done)
+
+
+@pytest.mark.postgres
 @pytest.mark.parametrize(("table", "column", "altered"), _ALTERED)
 def test_a_pass_goes_on_and_nothing_is_lost(
     db: Database, tmp_path: Path, table: str, column: str, altered: str

@@ -105,6 +105,25 @@ def test_a_process_of_a_container_is_nobodys_offspring(become: tuple[str, ...]) 
     assert found == ((False, False) if become else (True, True))
 
 
+_GROUPS = {
+    "0::/system.slice/nginx.service": ("nginx.service", None),
+    "1:name=systemd:/system.slice/system-pg.slice/pg@main.service/sub": ("pg@main.service", None),
+    "0::/user.slice/user-1000.slice/user@1000.service/app.slice/a.service": ("a.service", 1000),
+    "0::/user.slice/user-1000.slice/user@1000.service/init.scope": ("", None),
+    "0::/user.slice/user-1000.slice/session-2.scope": ("", None),
+    "0::/system.slice/docker-0a1b.scope/system.slice/nginx.service": ("", None),
+    "4:memory:/docker/0a1b/system.slice/nginx.service": ("", None),
+    "0::/system.slice/mine.service/nginx.service": ("mine.service", None),
+    "0::/": ("", None),
+    "": ("", None),
+}
+
+
+@pytest.mark.parametrize(("line", "found"), _GROUPS.items(), ids=_GROUPS)
+def test_what_a_container_calls_its_groups_is_no_unit_of_the_host(line: str, found: tuple[str, int | None]) -> None:
+    assert owners.unit_of(line) == found
+
+
 @pytest.mark.parametrize("sign", SIGNS)
 def test_a_mount_is_one_whatever_its_place_is_called(sign: str) -> None:
     """Who may mount by FUSE chooses the name of the folder."""

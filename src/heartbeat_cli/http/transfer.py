@@ -24,7 +24,6 @@ _WRITE_ERROR = 23
 _TIMED_OUT = 28
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _VERSIONS = frozenset({b"HTTP/1.1 ", b"HTTP/1.0 "})
-_ENDS = frozenset({b" ", b"\r", b"\n", b""})  # behind the code
 _URL_SIGNS = "%/:=&?~#+!$,;'@()*[]"
 _MOMENTS = (
     ("dns", pycurl.NAMELOOKUP_TIME),
@@ -133,7 +132,8 @@ class Transfer:
             self.truncated = True
             return 0
         self.body += chunk
-        if self.request.enough is not None and self.request.enough(chunk):
+        whole = self._unpacker is not None and self._unpacker.is_done
+        if whole or (self.request.enough is not None and self.request.enough(chunk)):
             self.enough = True
             return 0
         return None
@@ -269,7 +269,7 @@ class Transfer:
 def _status(line: bytes) -> int:
     """The code in a status line as RFC 9112 (4) has it, 0 where it is another line."""
     code, end = line[9:12], line[12:13]
-    return int(code) if line[:9] in _VERSIONS and code.isdigit() and end in _ENDS and len(code) == 3 else 0
+    return int(code) if line[:9] in _VERSIONS and code.isdigit() and end in b" \r\n" and len(code) == 3 else 0
 
 
 def redirected(fault: Fault) -> Fault:

@@ -28,6 +28,11 @@ class Unpacker:
         self._stream = zlib.decompressobj(_GZIP_OR_ZLIB)
         self._may_be_raw = coding == b"deflate"  # some servers leave the head of zlib out
 
+    @property
+    def is_done(self) -> bool:
+        """Whether the body is whole. What comes then is no part of it, and zlib would copy all of it at each call."""
+        return self._stream.eof
+
     def unpacked(self, chunk: bytes, most: int) -> bytes:
         """What a chunk unpacks to, at most so many bytes; what would be more is lost. Raises Packed."""
         try:

@@ -3,7 +3,9 @@ their values."""
 
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.sql.database import Database, Row
+from heartbeat_cli.store.sql.text import storable
 
+_BITS_64 = 2**63
 _ENDLESS = ("Infinity", "-Infinity")  # in PostgreSQL's JSON; another host's row may have it, and it is read as missing
 
 
@@ -28,9 +30,9 @@ class PortableTable(Record):
             if column in self.flags:
                 fits = isinstance(value, bool)
             elif column in self.times or column in self.numbers:
-                fits = (isinstance(value, int | float) and not isinstance(value, bool)) or value in _ENDLESS
+                fits = _is_number(value) or value in _ENDLESS
             else:
-                fits = isinstance(value, str)
+                fits = isinstance(value, str) and storable(value) == value
             if not fits:
                 return False
         return True
@@ -59,6 +61,13 @@ class PortableTable(Record):
         action = f"UPDATE SET {changes}{only}" if rest else "NOTHING"
         head = f"INSERT INTO {self.name} ({', '.join(self.columns)})"
         db.insert(head, f"({marks})", rows, f"ON CONFLICT ({', '.join(self.keys)}) DO {action}")
+
+
+def _is_number(value: object) -> bool:
+    """Whether SQLite takes it as a number: a whole one has at most 64 bits there."""
+    if isinstance(value, int):
+        return not isinstance(value, bool) and -_BITS_64 <= value < _BITS_64
+    return isinstance(value, float)
 
 
 _COUNTS = "fail_count success_count degraded_count unknown_count grace_looks attempts alerts"
