@@ -376,7 +376,7 @@ def test_tls(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "key", "said"),
     [
-        ({"url": "127.0.0.1:18789"}, "url", "'127.0.0.1:18789' is not an address like http://localhost:8000/health"),
+        ({"url": "127.0.0.1:18789"}, "url", "is not an address like http://localhost:8000/health"),
         ({"url": "http://a/?token=1"}, "url", "is a base address: it has no ? and no #"),
         ({"url": "http://a/#x"}, "url", "is a base address: it has no ? and no #"),
         ({"url": "http://a/readyz"}, "url", "is a base address: leave out /readyz and /healthz"),

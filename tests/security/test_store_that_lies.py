@@ -138,6 +138,39 @@ def test_moments_that_no_calendar_has_stop_nothing(
     assert not failed, "\n".join(failed)
 
 
+_ROWS = {
+    "an endless start": "UPDATE heartbeat_incidents SET started = 'infinity'",
+    "an acknowledgement in a far year": "UPDATE heartbeat_incidents SET acked = '20000-01-01'",
+    "a state since before Christ": "UPDATE heartbeat_state SET since = '0044-03-15 BC'",
+    "an endless answer": "UPDATE heartbeat_looks SET response_time = 'Infinity'",
+    "no number": "UPDATE heartbeat_looks SET response_time = 'NaN'",
+}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("row", _ROWS.values(), ids=_ROWS)
+def test_nor_do_they_where_the_store_is_away_afterwards(database_with_tables: str, tmp_path: Path, row: str) -> None:
+    """The mirror has them, and the spool starts from that."""
+    (tmp_path / "heartbeat.toml").write_text(
+        f'[heartbeat]\nstore = "{database_with_tables}"\nstate_dir = "{tmp_path}/state"\nobserver = "me"\n'
+        '[components.bad]\nkind = "command"\ncommand = ["sh", "-c", "exit 2"]\nfail_threshold = 1\n'
+        f'[channels.log]\nkind = "file"\npath = "{tmp_path}/log"\n[dashboard]\nfile = "page.html"\ninterval = 0\n'
+    )
+    for _ in range(2):
+        assert heartbeat(tmp_path, "run").code == 0
+    db = connect(database_with_tables, 5)
+    assert db.run(row) == 1
+    done = heartbeat(tmp_path, "run")
+    assert done.code == 0 and "going on with" not in done.err, done
+    db.run("ALTER TABLE heartbeat_settings RENAME TO elsewhere")
+    db.close()
+    (tmp_path / "page.html").unlink()
+    for words in (["run"], ["run"], ["status"]):
+        done = heartbeat(tmp_path, *words)
+        assert done.code in (0, 1) and "internal error" not in done.err, (words, done)
+    assert (tmp_path / "page.html").exists()
+
+
 @pytest.mark.parametrize(
     "outages", ["[[1e300, 1e300, 1e300]]", "[[-1e12, 1, 1]]", "[[253402300800, 1, 1]]", "[[[]]]", "7"]
 )

@@ -37,6 +37,7 @@ class Postgres(Database):
         self._idle = postgres_session.idle_settings(timeout, session.version)
         self.begin = self._begin(timeout, timeout)
         session.read_as((postgres_session.TIMESTAMPTZ,), "EPOCH", postgres_session.epoch_seconds)
+        session.read_as(casts.NUMBERS, "FIGURE", postgres_session.figure)
         super().__init__(session, libpq.Trouble)
         self._unreadable = casts.unreadable()
         self._driver_sql = postgres_session.driver_sql

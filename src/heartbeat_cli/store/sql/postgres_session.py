@@ -1,8 +1,11 @@
 """A session with PostgreSQL: how it gives times, how it takes values, and how long its client may be silent."""
 
+import math
 import re
 from functools import lru_cache
 from typing import Any
+
+from heartbeat_cli.store.sql.tables import EARLIEST, LATEST
 
 TIMESTAMPTZ = 1184  # the type's oid, as in PostgreSQL's pg_type.dat
 
@@ -10,9 +13,6 @@ TIMESTAMPTZ = 1184  # the type's oid, as in PostgreSQL's pg_type.dat
 # the wait for a lock, so that others get theirs from a host that froze; long enough for one that is only slow.
 _IDLE_TIMEOUTS, _MIN_IDLE = 2.0, 1.0
 _WITH_TCP_TIMEOUT = 120_000  # PostgreSQL 12
-# Seconds since the epoch, the second in the year 9999. What no heartbeat writes (`infinity`, a year of five digits, one
-# before Christ) is read as the nearest of these: what words times for people has no such years.
-_EARLIEST, _LATEST = 0.0, 253_370_764_800.0
 _LONGEST = 64  # characters of a time; what is remembered of the last ones is bounded by it
 _NAMED_VALUE = re.compile(r"(?<![:\w]):([a-z]\w*)")  # `:name`, and not the type of a cast, as in `::float8`
 
@@ -22,14 +22,20 @@ def epoch_seconds(text: Any, _: Any) -> float | None:
     return None if text is None else _seconds(text[:_LONGEST])
 
 
+def figure(text: str | None, _: Any) -> float | None:
+    """A number of the store; NaN and infinity, which no heartbeat writes, are none."""
+    found = None if text is None else float(text)
+    return found if found is not None and math.isfinite(found) else None
+
+
 @lru_cache(256)  # the thousand rows of a pass have one moment
 def _seconds(text: str) -> float:
     from datetime import datetime
 
     try:
-        return min(max(_EARLIEST, datetime.fromisoformat(text).timestamp()), _LATEST)
+        return min(max(EARLIEST, datetime.fromisoformat(text).timestamp()), LATEST)
     except (ValueError, OverflowError):
-        return _EARLIEST if text.startswith("-") or text.endswith("BC") else _LATEST
+        return EARLIEST if text.startswith("-") or text.endswith("BC") else LATEST
 
 
 def driver_sql(sql: str, named: bool) -> str:

@@ -1,12 +1,23 @@
 """The tables that are copied between stores (mirror, spool, replay): their keys, columns, and the types of
 their values."""
 
+from math import isfinite
+from typing import Any
+
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.sql.database import Database, Row
 from heartbeat_cli.store.sql.text import storable
 
 _BITS_64 = 2**63
-_ENDLESS = ("Infinity", "-Infinity")  # in PostgreSQL's JSON; another host's row may have it, and it is read as missing
+_ENDLESS = (
+    "Infinity",
+    "-Infinity",
+    "NaN",
+)  # in PostgreSQL's JSON; whoever may write to the store may have put it there
+_OPTIONAL = frozenset({"response_time", "failure", "exit_code"})  # numbers that may be missing
+# Seconds since the epoch, the second in the year 9999. What no heartbeat writes (`infinity`, a year of five digits, one
+# before Christ) is read as the nearest of these: what words times for people has no such years.
+EARLIEST, LATEST = 0.0, 253_370_764_800.0
 
 
 class PortableTable(Record):
@@ -22,20 +33,37 @@ class PortableTable(Record):
     numbers: frozenset[str] = frozenset()
 
     def fits(self, row: Row) -> bool:
-        """Whether each value of the row is of its column's type. PostgreSQL's tables may have been altered, and SQLite
-        takes anything."""
-        for column, value in zip(self.columns, row, strict=True):
-            if value is None:
-                continue
-            if column in self.flags:
-                fits = isinstance(value, bool)
-            elif column in self.times or column in self.numbers:
-                fits = _is_number(value) or value in _ENDLESS
-            else:
-                fits = isinstance(value, str) and storable(value) == value
-            if not fits:
-                return False
-        return True
+        """Whether each value of the row is of its column's type, or could be read as one: PostgreSQL's tables may have
+        been altered."""
+        return self.fitted(row) is not None
+
+    def fitted(self, row: Row) -> Row | None:
+        """A row of another store, or of a file, as this one can hold it and heartbeat reads it; None where a value is
+        of another type. A time that no calendar has is the nearest that one has; an endless figure is none."""
+        try:
+            return tuple(self._fitted(column, value) for column, value in zip(self.columns, row, strict=True))
+        except (TypeError, ValueError):
+            return None
+
+    def _fitted(self, column: str, value: Any) -> Any:
+        """Raises ValueError or TypeError."""
+        if value is None:
+            return None
+        if column in self.flags:
+            fits = isinstance(value, bool)
+        elif column in self.times:
+            if not (_is_number(value) or value in _ENDLESS):
+                raise ValueError
+            return min(max(EARLIEST, float(value)), LATEST)
+        elif column in self.numbers:
+            if value in _ENDLESS or (isinstance(value, float) and not isfinite(value)):
+                value = None if column in _OPTIONAL else value
+            fits = value is None or _is_number(value)
+        else:
+            fits = isinstance(value, str) and storable(value) == value
+        if not fits:
+            raise ValueError
+        return value
 
     def select(self, db: Database, where: str = "", params: Row = ()) -> list[Row]:
         """Rows of the table, columns in order, with booleans as such, which SQLite stores as numbers."""

@@ -279,7 +279,7 @@ def decode(text: str) -> Snapshot:
 def fill(db: Database, copy: Snapshot) -> None:
     """Fill an empty store from a snapshot. A row that does not fit is left out: it would end every pass there."""
     for table in tables.ALL:
-        table.merge(db, [row for row in copy.get(table.name, []) if table.fits(row)])
+        table.merge(db, [fitted for row in copy.get(table.name, []) if (fitted := table.fitted(row)) is not None])
 
 
 def _checksum(text: str) -> str:
