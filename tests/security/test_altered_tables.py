@@ -67,3 +67,38 @@ def test_a_pass_goes_on_and_nothing_is_lost(
     assert (done.code, heartbeat(tmp_path, "run")) == (0, (0, "", "")), "whatever was kept meanwhile is in the store"
     for kept, many in (("beats", 2), ("incidents", 1), ("alert_rows", 1)):
         assert db.rows(f"SELECT count(*) FROM heartbeat_{kept}") == [(many,)], "the beat has come, no fault begun anew"
+
+
+@pytest.mark.postgres
+def test_an_empty_value_that_was_in_the_mirror_ends_no_pass(db: Database, tmp_path: Path) -> None:
+    """Neither without the store, nor with the sound store that came back from a backup, which the mirror is compared
+    with."""
+    db.run("CREATE TABLE settings_before AS SELECT * FROM heartbeat_settings")
+    db.run("CREATE TABLE last_before AS SELECT max(started) AS at FROM heartbeat_pass_rows")
+    db.run("ALTER TABLE heartbeat_settings ALTER COLUMN value DROP NOT NULL")
+    db.run("INSERT INTO heartbeat_settings VALUES ('x', NULL)")
+    heartbeat(tmp_path, "run")
+    db.run("ALTER TABLE heartbeat_settings RENAME TO elsewhere")
+    assert heartbeat(tmp_path, "run").code == 0
+    db.run("ALTER TABLE elsewhere RENAME TO heartbeat_settings")
+    db.run("DELETE FROM heartbeat_settings")
+    db.run("INSERT INTO heartbeat_settings SELECT * FROM settings_before")
+    db.run("DELETE FROM heartbeat_pass_rows WHERE started > (SELECT at FROM last_before)")
+    for _ in range(2):
+        assert heartbeat(tmp_path, "run").code == 0
+
+
+@pytest.mark.postgres
+def test_an_endless_silence_that_a_person_ends_while_the_store_is_away_stays_ended(
+    db: Database, tmp_path: Path
+) -> None:
+    """What the outage has not changed stays as others have left it in the store."""
+    silence = "INSERT INTO heartbeat_silences (id, target, kind, starts, ends, reason, created_by)"
+    db.run(f"{silence} VALUES ('one', 'other', 'component', now(), 'infinity', 'r', 'root')")
+    assert heartbeat(tmp_path, "run").code == 0
+    db.run("ALTER TABLE heartbeat_settings RENAME TO elsewhere")
+    assert heartbeat(tmp_path, "run").code == 0
+    assert db.run("UPDATE heartbeat_silences SET ends = now()") == 1
+    db.run("ALTER TABLE elsewhere RENAME TO heartbeat_settings")
+    assert heartbeat(tmp_path, "run").code == 0
+    assert db.rows("SELECT ends <= now() FROM heartbeat_silences") == [(True,)]

@@ -8,7 +8,7 @@ import pytest
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.i18n.catalogs import translated
-from heartbeat_cli.store.sql import database, preferences, schema, sentences
+from heartbeat_cli.store.sql import database, preferences, schema, sentences, tables
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.dialects import render
 from tests.parts.stores import elsewhere, opened
@@ -110,3 +110,12 @@ def test_views_that_people_made_outlive_the_category(store: Database, store_url:
         schema.migrate(again)
         assert again.rows("SELECT component, attempts FROM mine") == []
         assert again.rows("SELECT category FROM heartbeat_logs") == []
+
+
+def test_which_columns_may_be_empty_is_known_of_every_table_that_is_copied(tmp_path: Path) -> None:
+    db = schema.open_store(f"sqlite:///{tmp_path}/store.db", 5)
+    for table in tables.ALL:
+        known = db.rows(f"SELECT name, \"notnull\" OR pk FROM pragma_table_info('{table.name}')")
+        optional = {name for name, required in known if not required}
+        assert table.optional == optional.intersection(table.columns), table.name
+    db.close()

@@ -14,7 +14,6 @@ _ENDLESS = (
     "-Infinity",
     "NaN",
 )  # in PostgreSQL's JSON; whoever may write to the store may have put it there
-_OPTIONAL = frozenset({"response_time", "failure", "exit_code"})  # numbers that may be missing
 # Seconds since the epoch, the second in the year 9999. What no heartbeat writes (`infinity`, a year of five digits, one
 # before Christ) is read as the nearest of these: what words times for people has no such years.
 EARLIEST, LATEST = 0.0, 253_370_764_800.0
@@ -31,6 +30,7 @@ class PortableTable(Record):
     flags: frozenset[str] = frozenset()
     only: str = ""
     numbers: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
 
     def fits(self, row: Row) -> bool:
         """Whether each value of the row is of its column's type, or could be read as one: PostgreSQL's tables may have
@@ -47,7 +47,7 @@ class PortableTable(Record):
 
     def _fitted(self, column: str, value: Any) -> Any:
         """Raises ValueError or TypeError."""
-        if value is None:
+        if value is None and column in self.optional:
             return None
         if column in self.flags:
             fits = isinstance(value, bool)
@@ -57,7 +57,7 @@ class PortableTable(Record):
             return min(max(EARLIEST, float(value)), LATEST)
         elif column in self.numbers:
             if value in _ENDLESS or (isinstance(value, float) and not isfinite(value)):
-                value = None if column in _OPTIONAL else value
+                value = None if column in self.optional else value
             fits = value is None or _is_number(value)
         else:
             fits = isinstance(value, str) and storable(value) == value
@@ -102,9 +102,20 @@ _COUNTS = "fail_count success_count degraded_count unknown_count grace_looks att
 _NUMBERS = frozenset(f"{_COUNTS} response_time took_us failure rung exit_code day".split())  # in any table
 
 
-def _table(name: str, keys: str, columns: str, times: str = "", flags: str = "", only: str = "") -> PortableTable:
+# Columns that may be empty, in any table, except where a table's `required` names it.
+_PERHAPS = "acked acked_by batch ended error exit_code failing_since failure finished held_by incident last_error"
+_PERHAPS += " lease_by lease_until message note remark response_time rid sent unknown_since unobserved_alert"
+_PERHAPS += " verified verify_until"
+_OPTIONAL = frozenset(_PERHAPS.split())
+
+
+def _table(
+    name: str, keys: str, columns: str, times: str = "", flags: str = "", only: str = "", required: str = ""
+) -> PortableTable:
+    found = tuple(columns.split())
     sets = frozenset(times.split()), frozenset(flags.split())
-    return PortableTable(name, tuple(keys.split()), tuple(columns.split()), *sets, only, _NUMBERS)
+    optional = _OPTIONAL.intersection(found) - {required}
+    return PortableTable(name, tuple(keys.split()), found, *sets, only, _NUMBERS, optional)
 
 
 SETTINGS = _table("heartbeat_settings", "name", "name value")
@@ -144,7 +155,13 @@ OUTBOX = _table(
     "created next_try lease_until sent failing_since",
     only="{0}.state = 'waiting'",  # a notification that was sent stays sent
 )
-SENDS = _table("heartbeat_sends", "id", "id at observer channel alert_id batch alerts outcome error note took_us", "at")
+SENDS = _table(
+    "heartbeat_sends",
+    "id",
+    "id at observer channel alert_id batch alerts outcome error note took_us",
+    "at",
+    required="batch",
+)
 RECOVERIES = _table(
     "heartbeat_recoveries",
     "id",

@@ -264,7 +264,7 @@ def read(path: Path) -> Snapshot:
         return {}
     seal, *rest = line.split(" ", 2)  # an earlier version wrote the seal alone
     sound = not rest or (len(rest) == 2 and rest[0] == f"{crc32(rest[1].encode()):08x}")
-    return decode(text) if sound and seal == _checksum(text) else {}
+    return usable(decode(text)) if sound and seal == _checksum(text) else {}
 
 
 def encode(copy: Snapshot) -> str:
@@ -276,10 +276,18 @@ def decode(text: str) -> Snapshot:
     return found
 
 
+def usable(copy: Snapshot) -> Snapshot:
+    """The rows of a snapshot as a store can hold them. One that does not fit is left out: it would end every pass."""
+    return {
+        table.name: [fitted for row in copy.get(table.name, []) if (fitted := table.fitted(row)) is not None]
+        for table in tables.ALL
+    }
+
+
 def fill(db: Database, copy: Snapshot) -> None:
-    """Fill an empty store from a snapshot. A row that does not fit is left out: it would end every pass there."""
+    """Fill an empty store from a snapshot."""
     for table in tables.ALL:
-        table.merge(db, [fitted for row in copy.get(table.name, []) if (fitted := table.fitted(row)) is not None])
+        table.merge(db, copy.get(table.name, []))
 
 
 def _checksum(text: str) -> str:

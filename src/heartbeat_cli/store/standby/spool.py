@@ -107,6 +107,7 @@ def begin(
 
 
 def _fill(db: Database, copy: mirror.Snapshot, begun: Degraded, store: str) -> None:
+    copy = mirror.usable(copy)  # as it will be read again: what is unlike it counts as changed by the outage
     with db.transaction():
         db.run("CREATE TABLE IF NOT EXISTS heartbeat_seed (copy TEXT NOT NULL)")
         db.run("INSERT INTO heartbeat_seed VALUES (?)", (mirror.encode(copy),))
