@@ -296,6 +296,7 @@ class Server:
     def kill(self) -> None:
         """End all processes at once, as a crash does."""
         if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)  # else it may start one more that is not among them, and listens
             family = self._family()
             for process in family:
                 _quietly(process.kill)
