@@ -47,20 +47,8 @@ class Transfer:
     """One hop after another on one libcurl handle: the sinks that it writes into, and the reading of the result."""
 
     __slots__ = (
-        *(
-            "_alike",
-            "_coding",
-            "_packed",
-            "_unpacker",
-            "body",
-            "curl",
-            "enough",
-            "head",
-            "header_bytes",
-            "hop",
-            "limit",
-        ),
-        *("refused", "request", "status", "truncated"),
+        *("_alike", "_coding", "_packed", "_unpacker", "body", "curl", "enough", "head", "header_bytes", "hop"),
+        *("limit", "refused", "request", "status", "truncated"),
     )
 
     def __init__(self, curl: Any) -> None:
@@ -146,7 +134,7 @@ class Transfer:
             if self._unpacker is None:
                 self._unpacker = unpack.Unpacker(self._coding)
             return self._unpacker.unpacked(chunk, most)
-        except unpack.Packed as error:
+        except unpack.NotUnpacked as error:
             self.refused = unpack.broken(error)
             return None
 
@@ -158,6 +146,10 @@ class Transfer:
     def finish(self, code: int, said: str) -> "Response | Hop":
         """What the ended transfer came to: the next hop of a redirect, or the response."""
         if code == 0 and self.status not in _REDIRECTS:  # as nearly all
+            if self._unpacker is not None:  # the end of what is compressed would have ended the transfer
+                from heartbeat_cli.http import unpack
+
+                return self._response(unpack.broken(unpack.NotUnpacked("it breaks off")))
             self._alike = self.request
             return self._response(None)
         location = self._location()

@@ -15,16 +15,16 @@ _CODINGS = frozenset({b"gzip", b"x-gzip", b"deflate"})  # RFC 9110, 8.4.1
 _GZIP_OR_ZLIB, _RAW = 47, -15  # window sizes of zlib that say which form there is
 
 
-class Packed(ValueError):
+class NotUnpacked(ValueError):
     """It cannot be unpacked. The text says why."""
 
 
 class Unpacker:
-    """One body. Raises Packed for a coding (a header's value) that is not known here."""
+    """One body. Raises NotUnpacked for a coding (a header's value) that is not known here."""
 
     def __init__(self, coding: bytes) -> None:
         if coding not in _CODINGS:
-            raise Packed(coding.decode("latin-1"))
+            raise NotUnpacked(coding.decode("latin-1"))
         self._stream = zlib.decompressobj(_GZIP_OR_ZLIB)
         self._may_be_raw = coding == b"deflate"  # some servers leave the head of zlib out
 
@@ -34,18 +34,18 @@ class Unpacker:
         return self._stream.eof
 
     def unpacked(self, chunk: bytes, most: int) -> bytes:
-        """What a chunk unpacks to, at most so many bytes; what would be more is lost. Raises Packed."""
+        """What a chunk unpacks to, at most so many bytes; what would be more is lost. Raises NotUnpacked."""
         try:
             found = self._stream.decompress(chunk, most)
         except zlib.error as error:
             if not self._may_be_raw:
-                raise Packed(str(error)) from None
+                raise NotUnpacked(str(error)) from None
             self._stream, self._may_be_raw = zlib.decompressobj(_RAW), False
             return self.unpacked(chunk, most)
         self._may_be_raw = False
         return found
 
 
-def broken(error: Packed) -> Fault:
+def broken(error: NotUnpacked) -> Fault:
     """The fault of an answer that cannot be unpacked."""
     return Fault("protocol", Text("the answer's compression is broken or unknown: {said}", said=plain(str(error))))
