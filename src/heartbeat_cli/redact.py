@@ -13,6 +13,8 @@ _SECRET_KEYS = (
     *("token", "password", "passphrase", "secret", "authorization", "cookie"),
     *("api_key", "api-key", "apikey", "ping_url", "apprise_url"),
 )
+# What is sent, or given to a program: it may hold a secret under any name, and where it is shown it is shown without.
+SENT = frozenset({"headers", "body", "env"})
 # Keys whose value is a name that messages need, or a place, and that may all the same come from `env:` or `file:`.
 _NAME_KEYS = {
     *("observer", "healer", "name", "group", "title", "reason", "unit", "container", "depends_on", "components"),
@@ -55,6 +57,13 @@ def is_secret(key: str) -> bool:
     """Whether what stands under this key is never shown."""
     small = key.casefold()
     return any(word in small for word in _SECRET_KEYS)
+
+
+def keys_of(where: str) -> list[str]:
+    """The keys in the place of a setting, without the section and the id, which the user has chosen:
+    `components.token-store.headers.X[0]` has `headers` and `X`."""
+    section, *keys = (part.partition("[")[0] for part in where.split("."))
+    return keys[1:] if section in ("components", "channels") else keys
 
 
 def is_name(key: str) -> bool:
@@ -181,8 +190,8 @@ def words_of(value: str, where: str) -> set[str]:
     host and a database, none."""
     found = tokens(value) if "://" in value else set[str]()
     key = where.rpartition(".")[2]
-    sent = key == "body" or ".headers." in where or ".env." in where
-    if not sent and (not is_secret(key) or (key != "apprise_url" and re.fullmatch(r"[A-Za-z][\w+.-]*://\S+", value))):
+    is_address = key != "apprise_url" and re.fullmatch(r"[A-Za-z][\w+.-]*://\S+", value) is not None
+    if SENT.isdisjoint(keys_of(where)) and (is_address or not is_secret(key)):
         return found
     words = {*pieces(value), *re.split(r"[^\w%+~-]+", value)}
     found |= {word for word in words if _is_token(word)}

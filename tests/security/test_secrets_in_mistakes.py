@@ -41,6 +41,14 @@ def test_the_value_of_a_mistake_is_not_said(tmp_path: Path, written: str, said: 
         assert "8374920199" not in done.out + done.err
 
 
+def test_an_id_that_sounds_like_a_secret_hides_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "heartbeat.toml").write_text(
+        f'[heartbeat]\nstate_dir = "{tmp_path}/state"\n[components.token-store]\nkind = "tcp"\nhost = "h"\nport = "x"\n'
+    )
+    done = heartbeat(tmp_path, "config", "check")
+    assert 'components.token-store.port: expected a whole number, got "x"' in done.out + done.err
+
+
 @pytest.mark.parametrize(
     ("block", "entry"),
     [

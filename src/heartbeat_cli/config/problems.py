@@ -7,11 +7,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text, listed
-from heartbeat_cli.redact import is_secret, redact, worth_hiding
+from heartbeat_cli.redact import SENT, is_secret, keys_of, redact, worth_hiding
 
 _SHARED_CHARACTERS = 6  # characters in a row that a line and a secret must not have in common
 _MAX_LINE = 1_000
-_SENT = frozenset({"headers", "body", "env"})  # may hold a secret under any name
 _TYPES = {str: "a string", int: "a number", float: "a number", bool: "true or false", list: "a list", dict: "a table"}
 _NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", NoneType: "nothing"}
 
@@ -100,8 +99,8 @@ def format_value(value: Any, where: str = "") -> str:
 
 
 def _may_be_secret(where: str) -> bool:
-    parts = [part.partition("[")[0] for part in where.split(".")]
-    return not _SENT.isdisjoint(parts) or any(map(is_secret, parts))
+    keys = keys_of(where)
+    return not SENT.isdisjoint(keys) or any(map(is_secret, keys))
 
 
 def suggestion(word: object, known: Iterable[object], few: int = 20) -> str:

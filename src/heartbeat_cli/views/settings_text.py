@@ -9,12 +9,10 @@ from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.windows import Window
 from heartbeat_cli.domain.component import Component, Guard, Plan
 from heartbeat_cli.domain.plain import UNSEEN
-from heartbeat_cli.redact import BLOT, is_secret, redact
+from heartbeat_cli.redact import BLOT, SENT, is_secret, redact
 from heartbeat_cli.views import settings_origins
 
 _Tree = dict[str, Any]
-# What is sent may hold a secret under any name: headers and variables by their names alone, and no body.
-_HIDDEN = frozenset({"headers", "body", "env"})
 
 
 def tree(config: Config) -> _Tree:
@@ -103,7 +101,7 @@ def _value(value: Any, config: Config, key: str) -> Any:
     """A value, its secrets blotted out: what stands under a secret key, whatever it is, and secrets by their text."""
     if isinstance(value, str):
         # A reference is still here only if it leads nowhere.
-        if key in _HIDDEN or (is_secret(key) and not value.startswith(("env:", "file:"))):
+        if key in SENT or (is_secret(key) and not value.startswith(("env:", "file:"))):
             return BLOT
         return redact(value, config.secrets)
     if hasattr(value, "_fields"):  # a table within a table
@@ -111,7 +109,7 @@ def _value(value: Any, config: Config, key: str) -> Any:
     if isinstance(value, tuple | list):
         return [_value(item, config, key) for item in value]
     if isinstance(value, Mapping):
-        if key in _HIDDEN:
+        if key in SENT:
             return dict.fromkeys(value, BLOT)
         return {name: _value(item, config, name) for name, item in value.items()}
     return value
