@@ -7,7 +7,7 @@ others are asked, which would count as the target's slowness. Those that let us 
 system allows: a rack that hangs takes no turn from what would answer.
 An exchange has its time on the clock of the wire, which stands still while one call of libcurl, or of `done`, takes
 long: nobody is blamed because another's connection, or the reading of its answer, held everything up. libcurl knows no
-such clock, and could end an exchange within the very call that held it up; so it is told when to end one.
+such clock, and could end an exchange within the very call that held it up; so this module decides when one ends.
 Nothing outlives `deadline`: what still runs then ends as a timeout, or as `CUT_SHORT` when it did not get the time it
 was promised; what never got its turn ends as `NOT_ASKED`.
 """

@@ -70,8 +70,8 @@ class Processes:
 
     def is_nested(self, pid: int) -> bool:
         """Whether it is in a PID namespace below the one of this process, as those of a container are: whoever is root
-        there gives his processes any name and any user. pid_namespaces(7). One whose status
-        cannot be read in full counts as such."""
+        there gives his processes any name and any user. pid_namespaces(7). One whose status cannot be read in full
+        counts as such."""
         self._check_time()
         try:
             return len(self._status(pid, "NSpid")) > self._depth

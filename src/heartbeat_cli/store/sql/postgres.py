@@ -13,7 +13,7 @@ from heartbeat_cli.redact import redact
 from heartbeat_cli.store.sql.database import TOO_SLOW, Database, DatabaseError, Params, Row
 
 _MISSHAPEN = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
-_LONGEST = 300  # characters of what is told of such a row
+_LONGEST = 300  # characters of that error
 _LOCK_TIMEOUTS = 3.0  # times the timeout: how long a lock that all hosts share is waited for
 
 
@@ -60,7 +60,8 @@ class Postgres(Database):
         try:
             yield
         except _MISSHAPEN as error:
-            said = f"holds what heartbeat cannot read: {type(error).__name__}: {error}; see that no table was altered"
+            why = f"{type(error).__name__}: {error}"
+            said = f"holds what heartbeat cannot read: {why}; was a table altered? If not, please report it"
             raise DatabaseError(self.where, redact(one_line(said, _LONGEST))) from error
 
     def rows_with_clock(self, select: str, rest: str, params: Params = ()) -> list[Row]:

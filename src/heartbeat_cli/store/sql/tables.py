@@ -9,11 +9,8 @@ from heartbeat_cli.store.sql.database import Database, Row
 from heartbeat_cli.store.sql.text import storable
 
 _BITS_64 = 2**63
-_ENDLESS = (
-    "Infinity",
-    "-Infinity",
-    "NaN",
-)  # in PostgreSQL's JSON; whoever may write to the store may have put it there
+# In PostgreSQL's JSON; whoever may write to the store may have put it there.
+_ENDLESS = ("Infinity", "-Infinity", "NaN")
 # Seconds since the epoch, the second in the year 9999. What no heartbeat writes (`infinity`, a year of five digits, one
 # before Christ) is read as the nearest of these: what words times for people has no such years.
 EARLIEST, LATEST = 0.0, 253_370_764_800.0
@@ -100,8 +97,6 @@ def _is_number(value: object) -> bool:
 
 _COUNTS = "fail_count success_count degraded_count unknown_count grace_looks attempts alerts"
 _NUMBERS = frozenset(f"{_COUNTS} response_time took_us failure rung exit_code day".split())  # in any table
-
-
 # Columns that may be empty, in any table, except where a table's `required` names it.
 _PERHAPS = "acked acked_by batch ended error exit_code failing_since failure finished held_by incident last_error"
 _PERHAPS += " lease_by lease_until message note remark response_time rid sent unknown_since unobserved_alert"
