@@ -149,7 +149,7 @@ class Transfer:
             if self._unpacker is not None:  # the end of what is compressed would have ended the transfer
                 from heartbeat_cli.http import unpack
 
-                return self._response(unpack.broken(unpack.NotUnpacked("it breaks off")))
+                return self._response(unpack.BROKEN_OFF)
             self._alike = self.request
             return self._response(None)
         location = self._location()

@@ -11,6 +11,7 @@ from heartbeat_cli.domain.checking.exchange import Fault
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.http.faults import plain
 
+BROKEN_OFF = Fault("protocol", Text("the compressed answer breaks off"))
 _CODINGS = frozenset({b"gzip", b"x-gzip", b"deflate"})  # RFC 9110, 8.4.1
 _GZIP_OR_ZLIB, _RAW = 47, -15  # window sizes of zlib that say which form there is
 
