@@ -1,8 +1,8 @@
 """`requests` for an Engine that is not trusted: for the Docker SDK alone, which the docker action uses.
 
 By itself it reads an answer, a line of chunks or a head however long they are, decompresses whatever comes, and starts
-its timeout anew with every byte. Here every connection goes through a relay that counts bytes and keeps one deadline an
-exchange, and bodies are read as they came. All else speaks HTTP by libcurl (`multi.py`, `call.py`).
+its timeout anew with every byte. Here every exchange has a connection of its own, through a relay that counts bytes and
+keeps a deadline, and bodies are read as they came. All else speaks HTTP by libcurl (`multi.py`, `call.py`).
 """
 
 import socket
@@ -64,11 +64,8 @@ class Guard(HTTPAdapter):
         seconds = named.get("timeout")
         now = time.monotonic()
         self._until = min(self._deadline, now + seconds) if isinstance(seconds, int | float) else self._deadline
-        # One that has ended was an earlier exchange's: its end says nothing of this one.
-        self._relays = [relay for relay in self._relays if not (relay.late or relay.overrun)]
-        for relay in self._relays:  # of connections that are used again
-            relay.came, relay.deadline = 0, self._until
-        request.headers["Accept-Encoding"] = "identity"
+        self._relays = []  # the end of an earlier exchange says nothing of this one
+        request.headers.update({"Accept-Encoding": "identity", "Connection": "close"})
         if self._unix_socket:
             request.url = request.url.replace("http+docker:", "http:", 1)  # the SDK's own word
         try:
@@ -99,6 +96,16 @@ class Guard(HTTPAdapter):
         return error
 
 
+class _Unkept(HTTPConnectionPool):
+    """Connections serve one exchange each. The peer may close one that is kept open just as the next request is sent,
+    which then fails for no fault."""
+
+    def _put_conn(self, conn: Any) -> None:
+        if conn is not None:
+            conn.close()
+        super()._put_conn(conn)
+
+
 def _pools(guard: Guard) -> dict[str, Any]:
     """Connection pools by scheme, whose connections are the guard's."""
 
@@ -110,10 +117,10 @@ def _pools(guard: Guard) -> dict[str, Any]:
         def _new_conn(self) -> socket.socket:
             return guard.connection(super()._new_conn)
 
-    class PlainPool(HTTPConnectionPool):
+    class PlainPool(_Unkept):
         ConnectionCls = Plain
 
-    class SecurePool(HTTPSConnectionPool):
+    class SecurePool(_Unkept, HTTPSConnectionPool):
         ConnectionCls = Secure
 
     return {"http": PlainPool, "https": SecurePool}

@@ -28,7 +28,6 @@ class Relay(Generic[Socket]):
     def __init__(self, peer: Socket, most: int, ends: tuple[Socket, Socket]) -> None:
         self.most, self.came = most, 0
         self.overrun = self.late = False
-        self.deadline = 0.0
         self.end, self._inner = ends
         self.peer = peer
         self._inner.setblocking(False)
@@ -126,15 +125,13 @@ class Relay(Generic[Socket]):
         self.peer.close()
 
     def in_thread(self, deadline: float) -> None:
-        """Run in a thread of its own until the library hangs up, or until `deadline` (of time.monotonic()), which may
-        be set anew whenever the library has nothing to wait for."""
-        self.deadline = deadline
-        threading.Thread(target=self._run, daemon=True).start()
+        """Run in a thread of its own until the library hangs up, or until `deadline` (of time.monotonic())."""
+        threading.Thread(target=self._run, args=(deadline,), daemon=True).start()
 
-    def _run(self) -> None:
+    def _run(self, deadline: float) -> None:
         try:
             while not self._library_ended and not self.overrun:
-                left = self.deadline - time.monotonic()
+                left = deadline - time.monotonic()
                 if left <= 0:
                     self.late = True
                     break
