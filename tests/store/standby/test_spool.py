@@ -1,6 +1,7 @@
 """A spool's way into the store: whole, once, however often it is tried, and without undoing what others did there."""
 
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from heartbeat_cli.store.state import beats, silences, states
 from heartbeat_cli.store.state.beats import Beat
 from heartbeat_cli.store.state.silences import Silence
 from tests.parts.outbox import claim, settle
+from tests.parts.stores import opened
 
 NOW = 1_795_348_800.0
 COMPONENTS = {id_: Component(id_, "tcp", None) for id_ in ("a", "b", "new")}
@@ -243,6 +245,21 @@ def test_it_bears_the_identity_of_its_store_and_keeps_that_to_itself(store: Data
     found = [path.name for path in spool.aside(tmp_path)]
     assert found == [f"spool-of-0123abcd-{round((NOW + at) * 1000)}.db" for at in (2, 10)], "oldest first"
     assert len(spool.aside(tmp_path, NOW + 5)) == 1
+
+
+def test_a_spool_that_refuses_what_it_would_start_with_starts_empty(store: Database, tmp_path: Path) -> None:
+    """A pass without a spool would check nothing."""
+    beats.add(store, Beat("a", NOW, "success"))
+    with closing(opened(f"sqlite:///{tmp_path}/spool.db")) as made:
+        made.run(
+            "CREATE TRIGGER refuse BEFORE INSERT ON heartbeat_beats BEGIN SELECT RAISE(ABORT, 'no beats today'); END"
+        )
+    kept = begun(store, tmp_path / "spool.db")
+    assert spool.current_outage(kept) is not None
+    assert kept.rows("SELECT count(*) FROM heartbeat_beats") == [(0,)]
+    replayed(kept, store)
+    assert store.rows("SELECT count(*) FROM heartbeat_beats") == [(1,)]
+    kept.close()
 
 
 def test_a_link_is_not_followed(store: Database, tmp_path: Path) -> None:

@@ -28,11 +28,12 @@ _MAX_VALUES = 30_000  # SQLite takes 32,766 values a statement, PostgreSQL build
 
 
 class DatabaseError(StoreError):
-    """A statement failed. `where` is the store, `damaged` whether its file is not a sound database (any more)."""
+    """A statement failed. `where` is the store, `damaged` whether its file is not a sound database (any more), and
+    `refused` whether the store would not take the values, while it is sound itself."""
 
-    def __init__(self, where: str, text: str, damaged: bool = False) -> None:
+    def __init__(self, where: str, text: str, damaged: bool = False, refused: bool = False) -> None:
         super().__init__(f"store {where}: {text}")
-        self.where, self.damaged = where, damaged
+        self.where, self.damaged, self.refused = where, damaged, refused
 
 
 class Database:
@@ -52,6 +53,7 @@ class Database:
     dialect: str
     begin: str
     where: str
+    encoding = ""  # of a database that does not take every character
     server = ""  # which of the hosts that `where` may name
     observer = ""  # the host whose pass uses it: what it enqueues is its own to send ("": anybody's)
     is_apart = False  # whether it stands in for a store that other hosts may reach
@@ -169,7 +171,12 @@ class Database:
 
     def _store_error(self, error: Exception) -> StoreError:
         text = " ".join(str(error).split()) or type(error).__name__
-        return DatabaseError(self.where, redact(text), getattr(error, "sqlite_errorname", None) in _DAMAGED)
+        return DatabaseError(self.where, redact(text), *self._nature(error))
+
+    def _nature(self, error: Exception) -> tuple[bool, bool]:
+        """Whether the error says that the file is damaged, and whether it says that the values were refused."""
+        name = getattr(error, "sqlite_errorname", None) or ""
+        return name in _DAMAGED, name.startswith("SQLITE_CONSTRAINT")
 
     def _rollback(self) -> None:
         with suppress(StoreError):  # the connection is gone, and the transaction with it

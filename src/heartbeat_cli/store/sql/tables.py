@@ -1,6 +1,7 @@
 """The tables that are copied between stores (mirror, spool, replay): their keys, columns, and the types of
 their values."""
 
+from collections.abc import Iterable
 from math import isfinite
 from typing import Any
 
@@ -8,7 +9,9 @@ from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.sql.database import Database, Row
 from heartbeat_cli.store.sql.text import storable
 
-_BITS_64 = 2**63
+_BITS = 31  # of whole numbers beside their sign: PostgreSQL's INTEGER
+_SMALL = {"failure": 15}  # its SMALLINT
+_FRACTIONS = frozenset({"response_time"})  # a DOUBLE PRECISION
 # In PostgreSQL's JSON; whoever may write to the store may have put it there.
 _ENDLESS = ("Infinity", "-Infinity", "NaN")
 # Seconds since the epoch, the second in the year 9999. What no heartbeat writes (`infinity`, a year of five digits, one
@@ -42,6 +45,13 @@ class PortableTable(Record):
         except (TypeError, ValueError):
             return None
 
+    def usable(self, rows: Iterable[Row]) -> list[Row]:
+        """Rows as `fitted` has them, without those that do not fit, the last one of each key: PostgreSQL refuses a
+        statement that writes a row twice."""
+        places = [self.columns.index(key) for key in self.keys]
+        fitted = (row for row in map(self.fitted, rows) if row is not None)
+        return list({tuple(row[place] for place in places): row for row in fitted}.values())
+
     def _fitted(self, column: str, value: Any) -> Any:
         """Raises ValueError or TypeError."""
         if value is None and column in self.optional:
@@ -54,8 +64,8 @@ class PortableTable(Record):
             return min(max(EARLIEST, float(value)), LATEST)
         elif column in self.numbers:
             if value in _ENDLESS or (isinstance(value, float) and not isfinite(value)):
-                value = None if column in self.optional else value
-            fits = value is None or _is_number(value)
+                return self._fitted(column, None)
+            fits = _is_number(value) if column in _FRACTIONS else _is_whole(value, _SMALL.get(column, _BITS))
         else:
             fits = isinstance(value, str) and storable(value) == value
         if not fits:
@@ -89,10 +99,13 @@ class PortableTable(Record):
 
 
 def _is_number(value: object) -> bool:
-    """Whether SQLite takes it as a number: a whole one has at most 64 bits there."""
-    if isinstance(value, int):
-        return not isinstance(value, bool) and -_BITS_64 <= value < _BITS_64
-    return isinstance(value, float)
+    """Whether both stores take it as a number, which may have a fraction; SQLite's whole ones have 64 bits at most."""
+    return isinstance(value, float) or _is_whole(value, 63)
+
+
+def _is_whole(value: object, bits: int) -> bool:
+    """Whether it is a whole number of so many bits beside its sign."""
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**bits) <= value < 2**bits
 
 
 _COUNTS = "fail_count success_count degraded_count unknown_count grace_looks attempts alerts"

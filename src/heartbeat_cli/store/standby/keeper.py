@@ -25,7 +25,7 @@ from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.sql import schema
-from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.database import Database, DatabaseError
 from heartbeat_cli.store.standby import mirror, spool
 from heartbeat_cli.system import lock, trusted
 
@@ -207,7 +207,19 @@ class Keeper:
             return
         from heartbeat_cli.store.standby import restored
 
-        found = restored.reconcile(db, self._mirror, head, observer, on_went_back)
+        try:
+            found = restored.reconcile(db, self._mirror, head, observer, on_went_back)
+        except DatabaseError as error:
+            if not error.refused or error.where != db.where:
+                raise
+            # It is a copy only: held against a sound store, it would keep this host off it for good.
+            aside = self._mirror.with_name(mirror.REFUSED)
+            with suppress(OSError):  # then the next copy is written over it
+                self._mirror.replace(aside)
+            self._head = None
+            said = Text("{error}; what was kept of it is put aside as {path}", error=str(error), path=str(aside))
+            self.remarks.append(said)
+            return
         if found is None:
             self.remarks.append(f"{db.where}: is another store than before; what was kept for that one is left alone")
             self._head = mirror.swap(self._mirror, head.store, db.identity)

@@ -41,6 +41,7 @@ _SETTINGS = "name NOT LIKE ?" + " AND (name NOT LIKE ? OR name = ?)" * len(_OF_O
 _SENDS_SECONDS = 3_600.0  # seconds of sends that the next passes need
 
 NAME = "mirror.json"
+REFUSED = "mirror-refused.json"  # one whose rows its own store would not take
 _PROGRESS_FILE = "passed"  # the file beside it that says when the last pass into a SQLite store began
 _MAX_BYTES = 256_000_000  # bytes: more than any store's mirror takes
 _MAX_HEAD_BYTES = 4_096  # bytes that the head takes at most
@@ -278,10 +279,7 @@ def decode(text: str) -> Snapshot:
 
 def usable(copy: Snapshot) -> Snapshot:
     """The rows of a snapshot as a store can hold them. One that does not fit is left out: it would end every pass."""
-    return {
-        table.name: [fitted for row in copy.get(table.name, []) if (fitted := table.fitted(row)) is not None]
-        for table in tables.ALL
-    }
+    return {table.name: table.usable(copy.get(table.name, [])) for table in tables.ALL}
 
 
 def fill(db: Database, copy: Snapshot) -> None:

@@ -107,7 +107,17 @@ def begin(
 
 
 def _fill(db: Database, copy: mirror.Snapshot, begun: Degraded, store: str) -> None:
-    copy = mirror.usable(copy)  # as it will be read again: what is unlike it counts as changed by the outage
+    """Start with the rows of the copy; with none where they are refused: a pass without a spool checks nothing."""
+    try:
+        _start_with(db, mirror.usable(copy), begun, store)
+    except DatabaseError as error:
+        if not error.refused:
+            raise
+        _start_with(db, {}, begun, store)
+
+
+def _start_with(db: Database, copy: mirror.Snapshot, begun: Degraded, store: str) -> None:
+    """`copy` is as it will be read again: what is unlike it counts as changed by the outage."""
     with db.transaction():
         db.run("CREATE TABLE IF NOT EXISTS heartbeat_seed (copy TEXT NOT NULL)")
         db.run("INSERT INTO heartbeat_seed VALUES (?)", (mirror.encode(copy),))
@@ -221,7 +231,7 @@ def degraded_between(db: Database, start: float, end: float) -> list[Degraded]:
 def _changed(table: tables.PortableTable, spool: Database, seed: mirror.Snapshot) -> list[Row]:
     """The rows that the outage has made or changed. The rest stays as others have left it in the store."""
     old = set(seed.get(table.name, []))
-    rows = [row for row in table.select(spool) if row not in old]
+    rows = [row for row in table.usable(table.select(spool)) if row not in old]
     return [row for row in rows if table is not tables.SETTINGS or not row[0].startswith((_DETECTION_SETTINGS, LOCAL))]
 
 
@@ -236,7 +246,7 @@ def _new_components(spool: Database, db: Database) -> list[Row]:
     """The components that the store does not have yet. The others keep their row, and with it the key that heartbeats
     refer to."""
     known = {row[0] for row in db.rows("SELECT id FROM heartbeat_components")}
-    return [row for row in tables.COMPONENTS.select(spool) if row[0] not in known]
+    return [row for row in tables.COMPONENTS.usable(tables.COMPONENTS.select(spool)) if row[0] not in known]
 
 
 def _is_late(spool: Database, db: Database, observer: str, seed: mirror.Snapshot, now: float) -> bool:
