@@ -19,12 +19,18 @@ _ALTERED = (
     ("heartbeat_recoveries", "detail", "integer USING 7"),
 )
 
+_READING = (
+    *(["status"], ["check"], ["alerts"], ["report"], ["ack"], ["silence"], ["observers"], ["metrics"], ["doctor"]),
+    *(["replay"], ["strategy"], ["dashboard", "-o", "page.html"], ["recover", "--dry-run"], ["beat", "job"]),
+    *(["ack", "bad"], ["silence", "bad", "--for", "1"]),
+)
+
 
 @pytest.fixture
 def db(database_with_tables: str, tmp_path: Path) -> Iterator[Database]:
     (tmp_path / "heartbeat.toml").write_text(
         f'[heartbeat]\nstore = "{database_with_tables}"\nstate_dir = "{tmp_path}/state"\nobserver = "me"\n'
-        '[components.bad]\nkind = "command"\ncommand = ["sh", "-c", "exit 2"]\nfail_threshold = 1\n'
+        '[components.bad]\nkind = "command"\ncommand = ["sh", "-c", "exit 2"]\nfail_threshold = 1\ninterval = 0.01\n'
         '[components.job]\nkind = "push"\nperiod = 60\n'
         '[channels.hook]\nkind = "webhook"\nurl = "http://127.0.0.1:1/"\n'
     )
@@ -70,6 +76,19 @@ def test_a_pass_goes_on_and_nothing_is_lost(
 
 
 @pytest.mark.postgres
+@pytest.mark.parametrize(("table", "column", "altered"), _ALTERED)
+def test_what_reads_the_store_says_so_in_a_line(
+    db: Database, tmp_path: Path, table: str, column: str, altered: str
+) -> None:
+    db.run(f"ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT, ALTER COLUMN {column} TYPE {altered}")
+    for words in _READING:
+        done = heartbeat(tmp_path, *words)
+        assert "internal error" not in done.err, (words, done)
+        said = done.out + done.err
+        assert done.code < 2 or "heartbeat cannot read" in said or "postgresql" in done.err or "BAD   store" in said
+
+
+@pytest.mark.postgres
 def test_an_empty_value_that_was_in_the_mirror_ends_no_pass(db: Database, tmp_path: Path) -> None:
     """Neither without the store, nor with the sound store that came back from a backup, which the mirror is compared
     with."""
@@ -86,6 +105,59 @@ def test_an_empty_value_that_was_in_the_mirror_ends_no_pass(db: Database, tmp_pa
     db.run("DELETE FROM heartbeat_pass_rows WHERE started > (SELECT at FROM last_before)")
     for _ in range(2):
         assert heartbeat(tmp_path, "run").code == 0
+
+
+def restored_from_backup(db: Database) -> None:
+    """As a backup from before the last pass has it."""
+    db.run("DELETE FROM heartbeat_pass_rows")
+    db.run("DELETE FROM heartbeat_settings WHERE name LIKE 'watched/%'")
+
+
+def all_passes_reach(db: Database, tmp_path: Path) -> None:
+    """Three more passes, and each is in the store."""
+    for number in range(3):
+        done = heartbeat(tmp_path, "run")
+        assert done.code == 0 and "going on with" not in done.err, done
+        assert db.rows("SELECT count(*) FROM heartbeat_pass_rows") == [(number + 1,)]
+
+
+@pytest.mark.postgres
+def test_rows_that_are_gone_again_keep_no_host_off_a_sound_store(db: Database, tmp_path: Path) -> None:
+    """Two times that no calendar has are one time in the mirror: the store would be told to write one row twice."""
+    db.run("INSERT INTO heartbeat_beats (component, at, event) VALUES ('job', 'infinity', 'success')")
+    db.run("INSERT INTO heartbeat_beats (component, at, event) VALUES ('job', '294276-01-01', 'success')")
+    heartbeat(tmp_path, "run")
+    db.run("DELETE FROM heartbeat_beats WHERE at > now() + interval '1 day'")
+    restored_from_backup(db)
+    all_passes_reach(db, tmp_path)
+
+
+@pytest.mark.postgres
+def test_a_mirror_that_its_store_refuses_is_put_aside(db: Database, tmp_path: Path) -> None:
+    db.run("ALTER TABLE heartbeat_beats ADD CHECK (event <> 'success') NOT VALID")
+    restored_from_backup(db)
+    done = heartbeat(tmp_path, "run")
+    assert done.code == 0 and "put aside as" in done.err, done
+    assert list(tmp_path.rglob("mirror-refused.json"))
+    db.run("DELETE FROM heartbeat_pass_rows")
+    all_passes_reach(db, tmp_path)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("column", ["state.fail_count", "state.unknown_count", "outbox.attempts", "recoveries.rung"])
+def test_an_empty_number_ends_no_pass(db: Database, tmp_path: Path, column: str) -> None:
+    table, _, name = column.partition(".")
+    db.run(f"ALTER TABLE heartbeat_{table} ALTER COLUMN {name} DROP NOT NULL")
+    db.run(
+        "INSERT INTO heartbeat_recoveries (id, component, rung, action, requested_by, observer, started, outcome,"
+        " detail, output) VALUES ('x', 'bad', 1, 'a', 'b', 'c', now(), 'done', '', '')"
+    )
+    db.run(f"UPDATE heartbeat_{table} SET {name} = NULL")
+    assert heartbeat(tmp_path, "run").code == 0
+    db.run("ALTER TABLE heartbeat_settings RENAME TO elsewhere")
+    for words in (["run"], ["check"], ["run"]):
+        done = heartbeat(tmp_path, *words)
+        assert done.code < 3, (words, done)
 
 
 @pytest.mark.postgres

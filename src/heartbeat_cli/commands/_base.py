@@ -14,7 +14,7 @@ Nothing here needs click: `run`, which cron starts every few seconds, does witho
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,16 @@ def _discover(folder: "Path", groups: "Sequence[Group]") -> "Found":
     from heartbeat_cli.discovery.groups import find  # most configurations have no such block
 
     return find(folder, groups)
+
+
+@contextmanager
+def _used(db: "Database") -> Iterator["Database"]:
+    """Close it afterwards. Raises StoreError when a row in another shape than heartbeat made breaks the work inside."""
+    try:
+        with db.reading():
+            yield db
+    finally:
+        db.close()
 
 
 class App:
@@ -100,17 +110,13 @@ class App:
         places.require_trusted(self.config)
         return places.store_folder(self.config)
 
-    @contextmanager
-    def store_to_read(self) -> Iterator["Database"]:
+    def store_to_read(self) -> AbstractContextManager["Database"]:
         """The newest data: the spool while one is in use, else the store."""
-        with self._limited(self._newest()) as db:
-            yield db
+        return self._limited(self._newest())
 
-    @contextmanager
-    def history_to_read(self) -> Iterator["Database"]:
+    def history_to_read(self) -> AbstractContextManager["Database"]:
         """The store, because a spool has no history; the spool only when the store does not answer."""
-        with self._limited(self._history()) as db:
-            yield db
+        return self._limited(self._history())
 
     @contextmanager
     def configured_store(self) -> Iterator["Database"]:
@@ -119,20 +125,13 @@ class App:
         from heartbeat_cli.config import places
 
         places.require_trusted(self.config)
-        db = self._open(self.config.store)
-        try:
+        with _used(self._open(self.config.store)) as db:
             yield db
-        finally:
-            db.close()
 
-    @contextmanager
-    def _limited(self, db: "Database") -> Iterator["Database"]:
+    def _limited(self, db: "Database") -> AbstractContextManager["Database"]:
         """Limit the time of all statements together, so that a reader does not wait for each of many slow answers."""
         db.time_left = _READ_TIMEOUTS * self.config.heartbeat.store_timeout
-        try:
-            yield db
-        finally:
-            db.close()
+        return _used(db)
 
     def _open(self, url: str) -> "Database":
         from heartbeat_cli.store.sql import schema
@@ -235,7 +234,8 @@ class App:
     def store_to_write(self, wait: float = 10.0) -> Iterator["Database"]:
         """The store, or the spool in its place, under the lock of the pass."""
         with self.keeper(wait) as keeper:
-            yield keeper.db
+            with keeper.db.reading():
+                yield keeper.db
             keeper.refresh_mirror(self.now())
 
     @contextmanager
@@ -253,11 +253,9 @@ class App:
             with self.store_to_write(_LOCK_WAIT) as db:
                 yield db
             return
-        try:
+        with _used(db):
             yield db
             self.update_mirror(db)
-        finally:
-            db.close()
 
     def update_mirror(self, db: "Database") -> None:
         """Copy what was just written into the mirror, so that the next pass knows it even if the store is away then.
