@@ -57,6 +57,15 @@ def test_a_history_in_order() -> None:
     assert violations(GOOD) == []
 
 
+def test_an_end_that_came_in_one_message_with_others() -> None:
+    begun, over = NOTICES
+    several = Notice(over.at, "o3", "digest/hook/1", "digest")
+    assert violations(GOOD._replace(notices=[begun, several])), "whatever it holds"
+    inside = {several.id: [(over.id, over.type), (f"cluster@{NOW}/recovered", "recovered")]}
+    assert violations(GOOD._replace(notices=[begun, several], batches=inside)) == []
+    assert violations(GOOD._replace(notices=[begun, over, several], batches=inside)), "it was sent twice"
+
+
 def without(index: int, statuses: str) -> list[Written]:
     """The same history with other votes in one of its rounds."""
     others = round_(WRITTEN[index].seq, statuses, WRITTEN[index].at)

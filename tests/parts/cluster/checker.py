@@ -68,11 +68,20 @@ class Record(NamedTuple):
     unsent: int  # notifications that wait at the end
     spools: int  # that are left at the end
     unanswered: Mapping[str, str] = {}  # messages whose answer a host has waited for in vain, and what it says of that
+    batches: Mapping[str, Sequence[tuple[str, str]]] = {}  # of messages that hold several alerts: their ids and types
 
 
 def violations(record: Record) -> list[str]:
     """What is wrong with a history; nothing if it is in order."""
+    record = record._replace(notices=list(_alerts(record)))
     return [*_lost(record), *_twice(record), *_unresolved(record), *_unfounded(record)]
+
+
+def _alerts(record: Record) -> Iterator[Notice]:
+    """What was received, alert by alert: the end of a fault may come in one message with others."""
+    for one in record.notices:
+        for id_, type_ in record.batches.get(one.id, [(one.id, one.type)]):
+            yield one._replace(id=id_, type=type_)
 
 
 def _lost(record: Record) -> Iterator[str]:

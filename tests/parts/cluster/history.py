@@ -185,6 +185,12 @@ class History:
         unanswered = self._rows(
             "SELECT alert_id, string_agg(error, '; ') FROM heartbeat_sends WHERE error IS NOT NULL GROUP BY alert_id"
         )
+        batches: dict[str, list[tuple[str, str]]] = {}
+        for batch, alert, kind in self._rows(
+            "SELECT DISTINCT s.batch, s.alert_id, a.alert_type FROM heartbeat_sends s"
+            " JOIN heartbeat_alert_rows a ON a.alert_id = s.alert_id WHERE s.alerts > 1"
+        ):
+            batches.setdefault(batch, []).append((alert, kind))
         ((unsent,),) = self._rows("SELECT count(*) FROM heartbeat_outbox WHERE state <> 'sent'")
         return Record(
             self.story.ahead,
@@ -198,4 +204,5 @@ class History:
             unsent,
             sum(len(one.spools()) for one in self.observers),
             dict(unanswered),
+            batches,
         )
