@@ -398,3 +398,15 @@ def test_agents_whose_unit_is_guessed_are_named_once(tmp_path: Path) -> None:
         found = doctor(tmp_path, text, None)
     assert found["unit"]["level"] == "warn"
     assert found["unit"]["text"].startswith("a0, a1, a2, a3, a4 and 2 more: unit is not set")
+
+
+def test_passes_that_are_kept_beside_the_store(tmp_path: Path) -> None:
+    """With the reason: a store that answers may still refuse what they hold."""
+    text = (
+        '[heartbeat]\nstore = "postgresql://127.0.0.1:1/none"\n[components.job]\nkind = "command"\ncommand = ["true"]\n'
+    )
+    (tmp_path / "heartbeat.toml").write_text(text + HEARD)
+    assert heartbeat(tmp_path, "run").code == 0
+    found = doctor(tmp_path, text, None)["state"]
+    assert found["level"] == "warn" and "spool.db: passes are kept here since" in found["text"]
+    assert "127.0.0.1:1" in found["text"]

@@ -96,6 +96,11 @@ class Session:
         """The server's, as a number: 150004 is 15.4."""
         return int(self._connection.server_version)
 
+    @property
+    def encoding(self) -> str:
+        """That of the database, by PostgreSQL's name; '' where nobody says so."""
+        return self._connection.get_parameter_status("server_encoding") or ""
+
     def rows(self, sql: str, values: Mapping[str, Any] | Sequence[Any] | None = None, *, deadline: float) -> Any:
         """The rows of the last statement in `sql`. After a `timeout` the session is of no further use."""
         cursor = self.execute(sql, values, deadline=deadline)

@@ -125,6 +125,12 @@ def store(opened: Any, where: str) -> Iterator[Finding]:
                 asked=(asked - ready) * 1000,
             )
             yield Finding("store", "ok", text)
+            if db.encoding:
+                text = Text(
+                    "its database has the encoding {encoding}: a character that this lacks is stored as its code point",
+                    encoding=db.encoding,
+                )
+                yield Finding("store", "warn", text, Text("make the database anew with the encoding UTF8"))
     except StoreError as error:
         yield Finding("store", "bad", str(error), _store_advice(where, str(error)))
     except HeartbeatError as error:
@@ -146,9 +152,8 @@ def _store_advice(where: str, said: str) -> str:
 
 def state_folder(config: Config) -> Iterator[Finding]:
     from heartbeat_cli.config import places
-    from heartbeat_cli.passes.doctor import owners
+    from heartbeat_cli.passes.doctor import owners, standby
     from heartbeat_cli.passes.housekeeping import lock_held
-    from heartbeat_cli.store.standby import spool, takeover
     from heartbeat_cli.system import lock
 
     folder = places.config_folder(config)
@@ -167,14 +172,7 @@ def state_folder(config: Config) -> Iterator[Finding]:
     except HeartbeatError as error:
         advice = Text("mkdir -p {state_dir} and make it belong to this user", state_dir=str(config.state_dir))
         yield Finding("state", "bad", str(error), advice)
-    for path in spool.aside(places.store_folder(config)):
-        advice = Text("it goes into its store when that is back; when it will not be, remove the file")
-        yield Finding("state", "warn", Text("{path}: holds what was seen for another store", path=str(path)), advice)
-    for path in takeover.strangers(config):
-        advice = Text("bring its configuration file back, or remove the file when nobody wants what is in it")
-        yield Finding(
-            "state", "warn", Text("{path}: holds what was seen under another configuration", path=str(path)), advice
-        )
+    yield from standby.findings(config)
 
 
 def components(config: Config, now: float) -> Iterator[Finding]:

@@ -13,6 +13,8 @@ from heartbeat_cli.redact import redact
 from heartbeat_cli.store.sql.database import TOO_SLOW, Database, DatabaseError, Params, Row
 
 _MISSHAPEN = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
+# Classes of SQLSTATE (PostgreSQL's manual, appendix A): cardinality violation, data exception, integrity constraint.
+_VALUES_REFUSED = ("21", "22", "23")
 _LONGEST = 300  # characters of that error
 _LOCK_TIMEOUTS = 3.0  # times the timeout: how long a lock that all hosts share is waited for
 
@@ -40,6 +42,8 @@ class Postgres(Database):
         session.read_as(casts.NUMBERS, "FIGURE", postgres_session.figure)
         super().__init__(session, libpq.Trouble)
         self._unreadable = casts.unreadable()
+        self._codec = postgres_session.codec(session.encoding)
+        self.encoding = session.encoding if self._codec else ""
         self._driver_sql = postgres_session.driver_sql
         self._sql: dict[str, str] = {}  # statements as the driver wants them
 
@@ -83,6 +87,9 @@ class Postgres(Database):
         with self.with_timeout(long):
             return self.rows(f"{longer}; SELECT pg_advisory_xact_lock({lock}); {usual}; {sql}", params)
 
+    def _nature(self, error: Exception) -> tuple[bool, bool]:
+        return False, (getattr(error, "code", None) or "")[:2] in _VALUES_REFUSED
+
     def _begin(self, statement: float, lock: float) -> str:
         return f"BEGIN; {_timeout_settings(statement, lock)}; {self._idle}"
 
@@ -90,6 +97,10 @@ class Postgres(Database):
         text = self._sql.get(sql)
         if text is None:
             text = self._sql[sql] = self._driver_sql(sql, isinstance(params, Mapping))
+        if self._codec is not None:
+            from heartbeat_cli.store.sql import postgres_session
+
+            params = postgres_session.translatable(params, self._codec)
         begun = time.monotonic()
         if self.time_left is not None and self.time_left <= 0:
             raise DatabaseError(

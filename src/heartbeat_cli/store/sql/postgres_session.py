@@ -2,9 +2,11 @@
 
 import math
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from heartbeat_cli.store.sql.database import Params
 from heartbeat_cli.store.sql.tables import EARLIEST, LATEST
 
 TIMESTAMPTZ = 1184  # the type's oid, as in PostgreSQL's pg_type.dat
@@ -13,6 +15,8 @@ TIMESTAMPTZ = 1184  # the type's oid, as in PostgreSQL's pg_type.dat
 # the wait for a lock, so that others get theirs from a host that froze; long enough for one that is only slow.
 _IDLE_TIMEOUTS, _MIN_IDLE = 2.0, 1.0
 _WITH_TCP_TIMEOUT = 120_000  # PostgreSQL 12
+_ANY_TEXT = ("UTF8", "SQL_ASCII", "")
+_SINGLE_BYTE = ("iso8859_", "cp125", "koi8_")  # how the names of Python's codecs begin
 _LONGEST = 64  # characters of a time; what is remembered of the last ones is bounded by it
 _NAMED_VALUE = re.compile(r"(?<![:\w]):([a-z]\w*)")  # `:name`, and not the type of a cast, as in `::float8`
 
@@ -36,6 +40,31 @@ def _seconds(text: str) -> float:
         return min(max(EARLIEST, datetime.fromisoformat(text).timestamp()), LATEST)
     except (ValueError, OverflowError):
         return EARLIEST if text.startswith("-") or text.endswith("BC") else LATEST
+
+
+def codec(encoding: str) -> str | None:
+    """The codec for the texts that a database of this encoding takes, None where it takes any. With several bytes a
+    character, where Python and PostgreSQL differ in single characters, that is ASCII."""
+    if encoding in _ANY_TEXT:
+        return None
+    from heartbeat_cli.postgres.driver import driver
+
+    name = driver().extensions.encodings.get(encoding, "ascii")
+    return name if name.startswith(_SINGLE_BYTE) else "ascii"
+
+
+def translatable(params: Params, codec: str) -> Params:
+    """The values of a statement, each character that the codec lacks written as its code point (`\\u6f22`): the server
+    would refuse the statement, and with it the whole pass."""
+    if isinstance(params, Mapping):
+        return {name: _translatable(value, codec) for name, value in params.items()}
+    return [_translatable(value, codec) for value in params]
+
+
+def _translatable(value: Any, codec: str) -> Any:
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return value.encode(codec, "backslashreplace").decode(codec)
 
 
 def driver_sql(sql: str, named: bool) -> str:
