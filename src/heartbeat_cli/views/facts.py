@@ -161,7 +161,7 @@ def _of_topic(alert: Alert, voice: Voice) -> list[str]:
     details, id_ = alert.details, shell_word(alert.component)
     kind = str(details.get("kind", ""))
     target = shell_word(str(details.get("target") or alert.component))
-    restart, observer = (_text(details.get(key)) for key in ("restart", "observer"))
+    restart, observer = answers.restart(alert), _text(details.get("observer"))
     by_hand, unreached = answers.by_hand(alert), _unreached(alert, voice)
     restarts = bool(by_hand) or not details.get("restarts")
     own = family(alert.type) == "down" or alert.type in ("recovery_failed", "reminder", "escalated")
