@@ -60,6 +60,18 @@ def word(settings, context):
     return "healthy"
 def status(settings, context):
     return Reading("fine")
+def never(settings, context):
+    return Reading("healthy", attempts=0)
+def backwards(settings, context):
+    return Reading("healthy", attempts=-1_000_000)
+def endless(settings, context):
+    return Reading("healthy", attempts=10**400)
+def once_true(settings, context):
+    return Reading("healthy", attempts=True)
+def half(settings, context):
+    return Reading("healthy", attempts=1.5)
+def often(settings, context):
+    return Reading("healthy", attempts=63)
 def figure(settings, context):
     return Reading("healthy", float("nan"), metrics=(Metric("a", float("inf")), Metric("b", 1.0)))
 def label(settings, context):
@@ -123,6 +135,11 @@ def test_each_failure_is_said_with_the_plug_in_and_the_line(moody: Packages, tmp
         "word": "TypeError: it gave str instead of a Reading",
         "status": "Reading.status is 'fine'; expected one of healthy, degraded, unhealthy, error, unknown",
         "label": "a Metric is called 'two words'; expected snake_case of at most 100 characters",
+        "never": "Reading.attempts is 0; expected a whole number from 1 to 63",
+        "backwards": "Reading.attempts is -1000000; expected a whole number from 1 to 63",
+        "endless": f"Reading.attempts is 1{'0' * 58}…; expected a whole number from 1 to 63",
+        "once_true": "Reading.attempts is True; expected a whole number from 1 to 63",
+        "half": "Reading.attempts is 1.5; expected a whole number from 1 to 63",
         "huge": "it gave what cannot be passed on: it has more than 1048576 bytes",
         "remembers": "Reading.memory has 100011 bytes; expected at most 65536",
         "odd": "it gave what cannot be passed on: object is no plain value",
@@ -142,12 +159,12 @@ def figures(row: dict[str, Any]) -> dict[str, float]:
 
 
 def test_what_is_right_counts(moody: Packages, tmp_path: Path) -> None:
-    configured(tmp_path, "well", "cannot", "threads", "figure", "long", "verbose")
+    configured(tmp_path, "well", "cannot", "threads", "often", "figure", "long", "verbose")
     first, second = rows(tmp_path, moody), rows(tmp_path, moody)
     assert (first["well"]["status"], first["well"]["response_time"]) == ("healthy", 0.25)
     assert [figures(row["well"]) for row in (first, second)] == [{"rounds": 1.0}, {"rounds": 2.0}]
     assert (first["cannot"]["status"], first["cannot"]["error"]) == ("unknown", "the door is locked")
-    assert first["threads"]["status"] == "healthy"
+    assert first["threads"]["status"] == first["often"]["status"] == "healthy"
     assert first["figure"]["response_time"] is None
     assert figures(first["figure"]) == {"b": 1.0}
     assert first["long"]["error"] == first["verbose"]["error"] == "x" * 299 + "…"
@@ -166,6 +183,8 @@ def one(how, context):
         return Reading("healthy", memory={"all": "x" * 1_100_000})
     if how == "remembers":
         return Reading("healthy", memory={"n": len(context.memory), "all": "x" * 60_000})
+    if how == "often":
+        return Reading("healthy", attempts=64)
     return {"nothing": None, "odd": Reading("healthy", memory={"it": object()})}.get(how, Reading(how))
 """
 )
@@ -174,7 +193,7 @@ def one(how, context):
 def test_one_of_many_at_once_costs_the_others_nothing(tmp_path: Path) -> None:
     packages = Packages(tmp_path / "site")
     packages.add("two", monitors_batch=BATCH)
-    hows = ["healthy", "unhealthy", "evidence", "memory", "nothing", "odd", *["remembers"] * 25]
+    hows = ["healthy", "unhealthy", "evidence", "memory", "nothing", "odd", "often", *["remembers"] * 25]
     parts = [f'[components."{n}-{how}"]\nkind = "batch"\nhow = "{how}"\n' for n, how in enumerate(hows)]
     (tmp_path / "heartbeat.toml").write_text(CONFIG.format(tmp_path) + "".join(parts))
     for _ in range(2):  # the second time all that they remember goes there, too: more than a message may hold
@@ -187,6 +206,7 @@ def test_one_of_many_at_once_costs_the_others_nothing(tmp_path: Path) -> None:
             "memory": ("unknown", "it gave what cannot be passed on: it has more than 524288 bytes"),
             "nothing": ("unknown", "it gave NoneType instead of a Reading"),
             "odd": ("unknown", "it gave what cannot be passed on: object is no plain value"),
+            "often": ("unknown", "Reading.attempts is 64; expected a whole number from 1 to 63"),
             "remembers": ("healthy", ""),
         }
 

@@ -16,6 +16,7 @@ _METRICS, _LABELS, _FACTS = 1_000, 20, 20  # of a reading; of a metric; in evide
 _MEMORY = 65_536  # bytes of a reading's memory
 _OUTPUT = 4_000  # characters of what an action printed
 _NAME = 100  # characters of a metric's name
+_ATTEMPTS = 63  # the store keeps the kind of a failure above it: FAILURE of store/sql/schema.py
 _LEVELS = ("ok", "warn", "bad")
 
 
@@ -40,7 +41,7 @@ def reading(data: Any) -> Reading:
         tuple(_metric(one) for one in _list("Reading.metrics", metrics, _METRICS)),
         {one_line(key, 60): _text("Reading.evidence", one) for key, one in _table("evidence", evidence, _FACTS)},
         _memory(memory),
-        attempts if isinstance(attempts, int) else 1,
+        _attempts(attempts),
         certain is True,
         category,
         remedy,
@@ -118,6 +119,12 @@ def _number(what: str, value: Any) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value) if math.isfinite(value) and abs(value) < 1e300 else math.nan
     raise Nonsense(f"{what} is {_shown(value)}; expected a number")
+
+
+def _attempts(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _ATTEMPTS:
+        return value
+    raise Nonsense(f"Reading.attempts is {_shown(value)}; expected a whole number from 1 to {_ATTEMPTS}")
 
 
 def _text(what: str, value: Any) -> str:

@@ -282,6 +282,13 @@ def test_a_turn_is_waited_for_longer_than_a_statement_and_not_for_ever(
         other.join()
 
 
+@pytest.mark.parametrize(("given", "kept"), [(-1_000_000, 1), (0, 1), (63, 63), (1_000_000, 63)])
+def test_no_number_of_tries_keeps_a_pass_out_of_the_store(store: Database, given: int, kept: int) -> None:
+    seen = {"db": Reading("error", attempts=given, category="dependency")}
+    passes.save(store, pass_at(NOON), seen, {"db": Component("db", "agent", None)})
+    assert store.rows("SELECT attempts, category FROM heartbeat_logs") == [(kept, "dependency")]
+
+
 def test_the_kind_of_failure_of_a_check_is_kept(store: Database) -> None:
     """With the number of tries, in the row and in what detection is given; people query its category."""
     seen = {

@@ -189,7 +189,7 @@ def _tries_and_failure(one: Reading) -> int:
     """How often a check was tried, and the kind of failure that it shows, as one column has them: a ninth column would
     cost PostgreSQL eight bytes a heartbeat."""
     kind = failure_number(one.failure)
-    return min(one.attempts, FAILURE - 1) + (0 if kind is None else FAILURE * (1 + kind))
+    return max(1, min(one.attempts, FAILURE - 1)) + (0 if kind is None else FAILURE * (1 + kind))
 
 
 def _insert_metrics(db: Database, at: float, readings: Mapping[str, Reading], keys: Mapping[str, int]) -> None:
