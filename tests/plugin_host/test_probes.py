@@ -185,6 +185,8 @@ def one(how, context):
         return Reading("healthy", memory={"n": len(context.memory), "all": "x" * 60_000})
     if how == "often":
         return Reading("healthy", attempts=64)
+    if how == "late":
+        return Reading("healthy", 10**400)
     return {"nothing": None, "odd": Reading("healthy", memory={"it": object()})}.get(how, Reading(how))
 """
 )
@@ -193,7 +195,7 @@ def one(how, context):
 def test_one_of_many_at_once_costs_the_others_nothing(tmp_path: Path) -> None:
     packages = Packages(tmp_path / "site")
     packages.add("two", monitors_batch=BATCH)
-    hows = ["healthy", "unhealthy", "evidence", "memory", "nothing", "odd", "often", *["remembers"] * 25]
+    hows = ["healthy", "unhealthy", "evidence", "memory", "nothing", "odd", "often", "late", *["remembers"] * 25]
     parts = [f'[components."{n}-{how}"]\nkind = "batch"\nhow = "{how}"\n' for n, how in enumerate(hows)]
     (tmp_path / "heartbeat.toml").write_text(CONFIG.format(tmp_path) + "".join(parts))
     for _ in range(2):  # the second time all that they remember goes there, too: more than a message may hold
@@ -207,6 +209,7 @@ def test_one_of_many_at_once_costs_the_others_nothing(tmp_path: Path) -> None:
             "nothing": ("unknown", "it gave NoneType instead of a Reading"),
             "odd": ("unknown", "it gave what cannot be passed on: object is no plain value"),
             "often": ("unknown", "Reading.attempts is 64; expected a whole number from 1 to 63"),
+            "late": ("healthy", ""),
             "remembers": ("healthy", ""),
         }
 

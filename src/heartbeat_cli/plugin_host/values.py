@@ -115,9 +115,9 @@ def _memory(data: Any) -> Mapping[str, Any]:
 
 
 def _number(what: str, value: Any) -> float:
-    """NaN and infinite numbers are no figures, and are left out later as those of a built-in kind."""
+    """NaN, infinite and huge numbers are no figures, and are left out later as those of a built-in kind."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value) if math.isfinite(value) and abs(value) < 1e300 else math.nan
+        return float(value) if abs(value) < 1e300 else math.nan
     raise Nonsense(f"{what} is {_shown(value)}; expected a number")
 
 
