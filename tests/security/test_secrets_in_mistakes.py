@@ -26,6 +26,10 @@ _MISTAKES = {
         'dsn = ["postgresql://a_user_with_a_long_name:8374920199-and-what-is-longer-than-a-line-shows@db/x"]',
         "components.a.dsn: expected a string, got",
     ),
+    "a DSN with a password that is longer than a line": (
+        f'[components.a]\nkind = "database"\ndsn = ["postgresql://user:8374920199{"x" * 1_100}@h/x"]',
+        'components.a.dsn: expected a string, got ["postgresql://user:•••@h/x"]',
+    ),
     "no scheme": (f'{_AGENT}url = "http//svc:8374920199@h/x"', "is not an address like"),
     "one slash": (f'{_AGENT}url = "http:/svc:8374920199@h/x"', "is not an address like"),
     "another scheme": (f'{_AGENT}url = "ftp://8374920199:@h/x"', "is not an address like"),

@@ -95,7 +95,7 @@ def format_value(value: Any, where: str = "") -> str:
     if where and _may_be_secret(where):
         return _TYPES.get(type(value), "another type")
     text = repr(value) if isinstance(value, float) else toml_value(value)
-    return one_line(redact(text[:_MAX_LINE]), 60)
+    return one_line(redact(text), 60)
 
 
 def _may_be_secret(where: str) -> bool:
