@@ -371,7 +371,8 @@ def test_a_strangers_process_is_nobodys_offspring(mark: str) -> None:
         assert other.stdout is not None
         other.stdout.readline()
         seen = os.stat(f"/proc/{other.pid}/environ").st_uid, process.owner(f"/proc/{other.pid}")
-        found = offspring.left_by(1_234_567), offspring.started_by("1234567")
+        until = time.monotonic() + 60
+        found = offspring.left_by(1_234_567, until), offspring.started_by("1234567", until)
         other.kill()
     assert (seen, found) == ((0, 65534), (False, None))
 

@@ -100,9 +100,23 @@ def test_a_process_of_a_container_is_nobodys_offspring(become: tuple[str, ...]) 
     argv = [*become, *marked, sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as begun:
         assert begun.stdout is not None and begun.stdout.readline() == b"\n"
-        found = offspring.left_by(1_234_568), offspring.started_by("1234568") is not None
+        until = time.monotonic() + 60
+        found = offspring.left_by(1_234_568, until), offspring.started_by("1234568", until) is not None
         begun.communicate()
     assert found == ((False, False) if become else (True, True))
+
+
+def test_offspring_is_looked_for_no_longer_than_there_is_time() -> None:
+    """Another user may have thousands of processes in 65,536 groups. What is not known may still be at work; and what
+    is not seen has not begun."""
+    marked = {process.RUN_MARK: "1234569", offspring.STEP: "1234569"}
+    argv = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | marked) as begun:
+        assert begun.stdout is not None and begun.stdout.readline() == b"\n"
+        found = [offspring.started_by("1234569", time.monotonic() + left) is not None for left in (60, -1)]
+        begun.communicate()
+    assert found == [True, False]
+    assert [offspring.left_by(1_234_569, time.monotonic() + left) for left in (60, -1)] == [False, True]
 
 
 _GROUPS = {

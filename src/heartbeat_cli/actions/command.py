@@ -9,6 +9,7 @@ file, not to the pipe it inherits. At the timeout all of it is killed.
 """
 
 import os
+import time
 
 from heartbeat_cli.actions import _program
 from heartbeat_cli.domain import plain
@@ -77,4 +78,4 @@ def run(settings: Settings, *, timeout: float) -> Outcome:
 
 
 def left_behind(settings: Settings, *, timeout: float) -> float | None:
-    return offspring.started_by(offspring.step_mark(settings.command, settings.cwd))
+    return offspring.started_by(offspring.step_mark(settings.command, settings.cwd), time.monotonic() + timeout)

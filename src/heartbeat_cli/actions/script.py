@@ -16,6 +16,7 @@ a file, not to the pipe it inherits.
 import os
 import re
 import stat
+import time
 from typing import Literal
 
 from heartbeat_cli.actions import _program
@@ -69,7 +70,7 @@ def run(settings: Settings, *, timeout: float) -> Outcome:
 
 def left_behind(settings: Settings, *, timeout: float) -> float | None:
     folder, path = _place(settings)
-    return offspring.started_by(offspring.step_mark([path], folder))
+    return offspring.started_by(offspring.step_mark([path], folder), time.monotonic() + timeout)
 
 
 def rights(settings: Settings, *, timeout: float) -> Right:

@@ -1,9 +1,10 @@
 """Finds what a run or a recovery step has started and what runs still, by a mark in its environment, which whatever it
 starts inherits. What runs as another user (by sudo) is not seen: to read the environment of a process is to read its
 memory, and who owns it can have that wait for ever (a file system of his own behind it). Nor is what runs in a
-container, whose root gives it any environment.
+container, whose root gives it any environment. A search ends at its deadline, however many processes there are.
 """
 
+import errno
 import os
 import time
 from binascii import crc32
@@ -18,11 +19,11 @@ _ENVIRONMENT = 1_048_576  # bytes of it that are read
 _START_TIME = 19  # among the fields of /proc/<pid>/stat after the name in brackets: field 22 of proc_pid_stat(5)
 
 
-def left_by(pid: int) -> bool:
-    """Whether a program runs that the run of this number started, or that comes from such a one. True where there is no
-    /proc to read."""
+def left_by(pid: int, until: float) -> bool:
+    """Whether a program runs that the run of this number started, or that comes from such a one. True where that is not
+    known by `until` (time.monotonic()), or where there is no /proc to read."""
     try:
-        return any(_marked(process.RUN_MARK, str(pid)))
+        return any(_marked(process.RUN_MARK, str(pid), until))
     except OSError:
         return True
 
@@ -33,20 +34,25 @@ def step_mark(argv: Sequence[str], cwd: str | None) -> str:
     return f"{crc32(text):08x}{len(text):x}"
 
 
-def started_by(mark: str) -> float | None:
-    """When (epoch seconds) the newest program began that a step of this mark has started and that still runs; None
-    where there is none."""
-    begun = []
+def started_by(mark: str, until: float) -> float | None:
+    """When (epoch seconds) the newest program began that a step of this mark has started and that still runs, of those
+    that are read by `until` (time.monotonic()); None where there is none."""
+    begun = list[float]()
     with suppress(OSError):
-        begun = [at for pid in _marked(STEP, mark) if (at := began(pid)) is not None]
+        for pid in _marked(STEP, mark, until):
+            if (at := began(pid)) is not None:
+                begun.append(at)
     up = procfs.uptime()
     return time.time() - (up - max(begun)) if begun and up is not None else None
 
 
-def _marked(name: str, value: str) -> Iterator[str]:
-    """The numbers of our processes with that in their environment. Raises OSError where there is no /proc."""
+def _marked(name: str, value: str, until: float) -> Iterator[str]:
+    """The numbers of our processes with that in their environment. Raises OSError where there is no /proc, TimeoutError
+    at `until`: the kernel takes some 20 ms for the status of a process in 65,536 groups."""
     mark, ours = f"{name}={value}\0".encode(), _namespace("self")
     for number in os.listdir("/proc"):
+        if time.monotonic() >= until:
+            raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
         if whole(number) is None or _namespace(number) != ours or process.owner(f"/proc/{number}") != os.geteuid():
             continue
         try:

@@ -22,10 +22,11 @@ def is_killed(attempt: Attempt) -> bool:
     return pid is not None and process.is_gone(pid)
 
 
-def may_be_at_work(attempt: Attempt) -> bool:
-    """Whether something of a step whose process was killed may still run: its script, or what that started."""
+def may_be_at_work(attempt: Attempt, until: float) -> bool:
+    """Whether something of a step whose process was killed may still run: its script, or what that started. True where
+    that is not known by `until` (time.monotonic())."""
     pid = _process_of(attempt)
-    return pid is None or not process.is_gone(pid) or offspring.left_by(pid)
+    return pid is None or not process.is_gone(pid) or offspring.left_by(pid, until)
 
 
 def runs_here(step: Step) -> bool:

@@ -167,7 +167,7 @@ class Choice:
         took, left, until = None, True, last.verify_until
         if last.observer == self.config.observer and last.step < len(component.plan.ladder):
             took = preconditions.took_place(component.plan.ladder[last.step], last.started) if self._has_time else None
-            left = may_be_at_work(last) or not runs_here(component.plan.ladder[last.step])
+            left = may_be_at_work(last, self._until) or not runs_here(component.plan.ladder[last.step])
         if took is None and not left:
             until = self.context.until_left_alone(component, last)
         found = {
