@@ -407,6 +407,6 @@ def test_passes_that_are_kept_beside_the_store(tmp_path: Path) -> None:
     )
     (tmp_path / "heartbeat.toml").write_text(text + HEARD)
     assert heartbeat(tmp_path, "run").code == 0
-    found = doctor(tmp_path, text, None)["state"]
-    assert found["level"] == "warn" and "spool.db: passes are kept here since" in found["text"]
-    assert "127.0.0.1:1" in found["text"]
+    found = json.loads(heartbeat(tmp_path, "doctor", "--format", "json").out)
+    (kept,) = (one["text"] for one in found if (one["topic"], one["level"]) == ("state", "warn"))
+    assert "spool.db: passes are kept here since" in kept and "127.0.0.1:1" in kept
