@@ -231,17 +231,30 @@ def _advice_with(restart: object, kind: str = "agent") -> str:
         "docker restart 'web",
         "docker restart ~/evil",
         "docker restart web # evil",
+        "sh -c evil",
+        ". /tmp/evil",
+        "LD_PRELOAD=/tmp/evil systemctl restart web",
+        "/tmp/evil/systemctl restart web",
+        "systemctl restart --evil",
+        "systemctl restart web evil",
+        "sudo evil restart web",
         "docker restart " + "evil" * 100,
     ],
 )
 def test_nor_does_one_that_restarts_what_a_row_of_another_host_is_about(row: str, kind: str) -> None:
     said = _advice_with(row, kind)
     assert ": heartbeat recover --component web --force\n" in said
-    assert "evil" not in said and "docker restart" not in said
+    assert "evil" not in said and "docker restart" not in said and "systemctl restart" not in said
 
 
 @pytest.mark.parametrize(
-    "row", ["sudo /usr/bin/systemctl restart web --user", "docker restart 'web; x'", r"systemctl restart 'a\x2db'"]
+    "row",
+    [
+        "sudo systemctl restart web",
+        "/usr/bin/systemctl --user restart web",
+        "docker restart 'web; x'",
+        r"systemctl restart 'a\x2db'",
+    ],
 )
-def test_a_command_of_one_program_and_its_arguments_is_shown_as_it_is(row: str) -> None:
+def test_a_command_that_restarts_a_unit_or_a_container_is_shown_as_it_is(row: str) -> None:
     assert f"Restart the agent: {row}\n" in _advice_with(row)

@@ -8,6 +8,7 @@ from heartbeat_cli.domain.plain import one_line
 
 SILENCE = 60  # minutes
 _MOST = 5  # faults of a digest whose commands it shows: the list would push out what was seen
+_RESTARTS = (["systemctl", "restart"], ["/usr/bin/systemctl", "restart"], ["docker", "restart"])  # and a name
 _COMMAND = 200  # characters of a command: one that is cut off could be another one
 
 
@@ -44,19 +45,21 @@ def by_hand(alert: Alert) -> str:
 
 def restart(alert: Alert) -> str:
     """The command that restarts what an alert is about, "" where none is known: that of its details, which may be a row
-    of another host, if it is one command, else heartbeat's own."""
+    of another host, if it restarts a unit or a container and does nothing else; else heartbeat's own."""
     given = alert.details.get("restart")
     if not isinstance(given, str) or not given:
         return ""
-    return given if _is_one_command(given) else f"heartbeat recover --component {shell_word(alert.component)} --force"
+    return given if _only_restarts(given) else f"heartbeat recover --component {shell_word(alert.component)} --force"
 
 
-def _is_one_command(text: str) -> bool:
-    """Whether a text is one short printable line that a shell reads as a program and its arguments, nothing else."""
+def _only_restarts(text: str) -> bool:
+    """Whether a text is one short printable line that a shell reads as one restart by a program on the usual path."""
     try:
-        return one_line(text, _COMMAND) == text == join(split(text))
+        words = split(text)
     except ValueError:  # a quotation mark without its partner
         return False
+    *program, name = [word for word in words[1 if words[:1] == ["sudo"] else 0 :] if word != "--user"] or [""]
+    return one_line(text, _COMMAND) == text == join(words) and program in _RESTARTS and not name.startswith("-")
 
 
 def has_no_incident(alert: Alert) -> bool:
