@@ -24,14 +24,16 @@ def _row(cells: Sequence[Cell]) -> bytes:
 
 
 @contextmanager
-def answering(answer: Callable[[str], Sequence[Cell]]) -> Iterator[int]:
-    """The port of such a server on 127.0.0.1; `answer` is given the text of each query."""
+def answering(answer: Callable[[str], Sequence[Cell]], encoding: bytes = b"UTF8") -> Iterator[int]:
+    """The port of such a server on 127.0.0.1; `answer` is given the text of each query, `encoding` is what it says of
+    its database."""
+    let_in = _LET_IN + message(b"S", b"server_encoding\0" + encoding + b"\0") + _READY
 
     def treat(client: socket.socket) -> None:
         with suppress(OSError), client, client.makefile("rb") as said:
             while (begin := said.read(int.from_bytes(said.read(4), "big") - 4))[:4] in _ENCRYPTIONS:
                 client.sendall(b"N")
-            client.sendall(_LET_IN + _READY if begin else b"")
+            client.sendall(let_in if begin else b"")
             while said.read(1) == b"Q":
                 query = said.read(int.from_bytes(said.read(4), "big") - 4)
                 client.sendall(_row(answer(query.rstrip(b"\0").decode())))

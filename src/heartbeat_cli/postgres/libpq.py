@@ -98,8 +98,9 @@ class Session:
 
     @property
     def encoding(self) -> str:
-        """That of the database, by PostgreSQL's name; '' where nobody says so."""
-        return self._connection.get_parameter_status("server_encoding") or ""
+        """That of the database, by PostgreSQL's name; '' where nobody says so, UNKNOWN where no driver knows it."""
+        said = self._connection.get_parameter_status("server_encoding") or ""
+        return said if said in ("", *driver().extensions.encodings) else "UNKNOWN"
 
     def rows(self, sql: str, values: Mapping[str, Any] | Sequence[Any] | None = None, *, deadline: float) -> Any:
         """The rows of the last statement in `sql`. After a `timeout` the session is of no further use."""
@@ -246,7 +247,7 @@ def _parsed(dsn: str) -> dict[str, str]:
     if not ports_fit(params):
         raise Trouble("login", Text("the dsn cannot be read: {ports}", ports=PORTS))
     params.setdefault("fallback_application_name", "heartbeat")
-    params.setdefault("client_encoding", "UTF8")
+    params["client_encoding"] = "UTF8"  # in any other one, not every character could be sent
     return params
 
 

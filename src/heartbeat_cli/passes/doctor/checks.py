@@ -127,7 +127,8 @@ def store(opened: Any, where: str) -> Iterator[Finding]:
             yield Finding("store", "ok", text)
             if db.encoding:
                 text = Text(
-                    "its database has the encoding {encoding}: a character that this lacks is stored as its code point",
+                    "its database has the encoding {encoding}: characters that this lacks are kept as code points, and"
+                    " queries of your own may fail over them",
                     encoding=db.encoding,
                 )
                 yield Finding("store", "warn", text, Text("make the database anew with the encoding UTF8"))

@@ -53,7 +53,7 @@ class Database:
     dialect: str
     begin: str
     where: str
-    encoding = ""  # of a database that does not take every character
+    encoding = ""  # of a database that is not in UTF8
     server = ""  # which of the hosts that `where` may name
     observer = ""  # the host whose pass uses it: what it enqueues is its own to send ("": anybody's)
     is_apart = False  # whether it stands in for a store that other hosts may reach

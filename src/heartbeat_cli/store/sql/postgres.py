@@ -43,7 +43,7 @@ class Postgres(Database):
         super().__init__(session, libpq.Trouble)
         self._unreadable = casts.unreadable()
         self._codec = postgres_session.codec(session.encoding)
-        self.encoding = session.encoding if self._codec else ""
+        self.encoding = session.encoding if session.encoding != "UTF8" else ""
         self._driver_sql = postgres_session.driver_sql
         self._sql: dict[str, str] = {}  # statements as the driver wants them
 
