@@ -400,7 +400,7 @@ def test_agents_whose_unit_is_guessed_are_named_once(tmp_path: Path) -> None:
     assert found["unit"]["text"].startswith("a0, a1, a2, a3, a4 and 2 more: unit is not set")
 
 
-def test_passes_that_are_kept_beside_the_store(tmp_path: Path) -> None:
+def test_a_spool_in_use_is_named_with_its_reason(tmp_path: Path) -> None:
     """With the reason: a store that answers may still refuse what they hold."""
     text = (
         '[heartbeat]\nstore = "postgresql://127.0.0.1:1/none"\n[components.job]\nkind = "command"\ncommand = ["true"]\n'
@@ -409,4 +409,4 @@ def test_passes_that_are_kept_beside_the_store(tmp_path: Path) -> None:
     assert heartbeat(tmp_path, "run").code == 0
     found = json.loads(heartbeat(tmp_path, "doctor", "--format", "json").out)
     (kept,) = (one["text"] for one in found if (one["topic"], one["level"]) == ("state", "warn"))
-    assert "spool.db: passes are kept here since" in kept and "127.0.0.1:1" in kept
+    assert "spool.db: has kept passes in place of the store since" in kept and "127.0.0.1:1" in kept

@@ -1,6 +1,7 @@
 """While a step is taken and verified, the run that has the lock checks, reports and restarts the others."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -215,9 +216,10 @@ def test_no_program_of_a_check_is_left_behind(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/s.db"
     configure(tmp_path, store)
     path = tmp_path / "heartbeat.toml"
-    block = '[components.hung]\nkind = "command"\ncommand = ["sleep", "4242"]\ninterval = 3\nretries = 0\n'
+    program = ["sleep", f"{10_000_000 + os.getpid()}"]  # no other run of the tests has that
+    block = f'[components.hung]\nkind = "command"\ncommand = {json.dumps(program)}\ninterval = 3\nretries = 0\n'
     path.write_text(path.read_text() + block + 'timeout = 4\nrecovery = "off"\n')
     alongside(tmp_path, lambda: None, "run", "-v")
-    left = [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", "4242"]]
+    left = [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == program]
     assert not left
     assert len(rows(store, "SELECT 1 FROM heartbeat_logs WHERE component = 'hung'")) >= 2

@@ -67,7 +67,7 @@ def test_the_reference_says_the_limits() -> None:
         f"longer than {stand_in._EXAMINE:g} s, or {stand_in._EXAMINES:g} s for all",
         f"up to {values._METRICS:,} `Metric",
         f"{values._MEMORY // 1024} KiB at most",
-        f"1 (the default) to {values._ATTEMPTS} |",
+        f"1 (the default) to {values._ATTEMPTS};",
         f"at most {values._OUTPUT:,} characters",
         "`" + "`, `".join(host._KEPT[:3]) + "`",
     ):

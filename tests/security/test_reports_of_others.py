@@ -238,10 +238,14 @@ def _advice_with(restart: object, kind: str = "agent") -> str:
         "systemctl restart --evil",
         "systemctl restart web evil",
         "sudo evil restart web",
+        "systemctl restart 'evil*'",
+        "systemctl restart 'evi[l]'",
+        "sudo systemctl restart evil.target",
+        "docker restart ''",
         "docker restart " + "evil" * 100,
     ],
 )
-def test_nor_does_one_that_restarts_what_a_row_of_another_host_is_about(row: str, kind: str) -> None:
+def test_a_restart_command_that_does_more_is_replaced_by_recover(row: str, kind: str) -> None:
     said = _advice_with(row, kind)
     assert ": heartbeat recover --component web --force\n" in said
     assert "evil" not in said and "docker restart" not in said and "systemctl restart" not in said

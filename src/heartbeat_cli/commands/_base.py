@@ -44,8 +44,9 @@ def _discover(folder: "Path", groups: "Sequence[Group]") -> "Found":
 
 
 @contextmanager
-def _used(db: "Database") -> Iterator["Database"]:
-    """Close it afterwards. Raises StoreError when a row in another shape than heartbeat made breaks the work inside."""
+def _closing(db: "Database") -> Iterator["Database"]:
+    """Close the store afterwards. Raises StoreError if the work inside fails on a row that has another shape than
+    heartbeat made."""
     try:
         with db.reading():
             yield db
@@ -125,13 +126,13 @@ class App:
         from heartbeat_cli.config import places
 
         places.require_trusted(self.config)
-        with _used(self._open(self.config.store)) as db:
+        with _closing(self._open(self.config.store)) as db:
             yield db
 
     def _limited(self, db: "Database") -> AbstractContextManager["Database"]:
         """Limit the time of all statements together, so that a reader does not wait for each of many slow answers."""
         db.time_left = _READ_TIMEOUTS * self.config.heartbeat.store_timeout
-        return _used(db)
+        return _closing(db)
 
     def _open(self, url: str) -> "Database":
         from heartbeat_cli.store.sql import schema
@@ -253,7 +254,7 @@ class App:
             with self.store_to_write(_LOCK_WAIT) as db:
                 yield db
             return
-        with _used(db):
+        with _closing(db):
             yield db
             self.update_mirror(db)
 

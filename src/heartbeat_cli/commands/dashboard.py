@@ -34,15 +34,13 @@ def command(app: App, output: str | None, badges: str | None) -> int:
     now = app.now()
     with app.store_to_read() as db:
         board = _page.read_board(app, db, now)
-        if target == "-":
-            click.echo(_page.render_page(app, board, now), nl=False)
-        elif target is not None:
-            _page.write(app, target, _page.render_page(app, board, now), now, named=bool(output))
-            app.remark(Text("{target}: written", target=target))
-        if folder is not None:
-            app.remark(
-                Text(
-                    "{folder}: {count} badges written", folder=folder, count=_page.write_badges(app, folder, board, now)
-                )
-            )
+        page = "" if target is None else _page.render_page(app, board, now)
+        count = 0 if folder is None else _page.write_badges(app, folder, board, now)
+    if target == "-":
+        click.echo(page, nl=False)
+    elif target is not None:
+        _page.write(app, target, page, now, named=bool(output))
+        app.remark(Text("{target}: written", target=target))
+    if folder is not None:
+        app.remark(Text("{folder}: {count} badges written", folder=folder, count=count))
     return 0

@@ -64,7 +64,7 @@ class Guard(HTTPAdapter):
         seconds = named.get("timeout")
         now = time.monotonic()
         self._until = min(self._deadline, now + seconds) if isinstance(seconds, int | float) else self._deadline
-        self._relays = []  # the end of an earlier exchange says nothing of this one
+        self._relays = []  # how an earlier exchange ended does not matter for this one
         request.headers.update({"Accept-Encoding": "identity", "Connection": "close"})
         if self._unix_socket:
             request.url = request.url.replace("http+docker:", "http:", 1)  # the SDK's own word
@@ -96,9 +96,9 @@ class Guard(HTTPAdapter):
         return error
 
 
-class _Unkept(HTTPConnectionPool):
-    """Connections serve one exchange each. The peer may close one that is kept open just as the next request is sent,
-    which then fails for no fault."""
+class _OneExchange(HTTPConnectionPool):
+    """Closes each connection after one exchange: the peer may close an idle one just as the next request is sent, which
+    then fails for no fault."""
 
     def _put_conn(self, conn: Any) -> None:
         if conn is not None:
@@ -117,10 +117,10 @@ def _pools(guard: Guard) -> dict[str, Any]:
         def _new_conn(self) -> socket.socket:
             return guard.connection(super()._new_conn)
 
-    class PlainPool(_Unkept):
+    class PlainPool(_OneExchange):
         ConnectionCls = Plain
 
-    class SecurePool(_Unkept, HTTPSConnectionPool):
+    class SecurePool(_OneExchange, HTTPSConnectionPool):
         ConnectionCls = Secure
 
     return {"http": PlainPool, "https": SecurePool}

@@ -16,7 +16,7 @@ _METRICS, _LABELS, _FACTS = 1_000, 20, 20  # of a reading; of a metric; in evide
 _MEMORY = 65_536  # bytes of a reading's memory
 _OUTPUT = 4_000  # characters of what an action printed
 _NAME = 100  # characters of a metric's name
-_ATTEMPTS = 63  # the store keeps the kind of a failure above it: FAILURE of store/sql/schema.py
+_ATTEMPTS = 63  # what the store's column holds beside the kind of failure (FAILURE in store/sql/schema.py)
 _LEVELS = ("ok", "warn", "bad")
 
 
@@ -115,7 +115,7 @@ def _memory(data: Any) -> Mapping[str, Any]:
 
 
 def _number(what: str, value: Any) -> float:
-    """NaN, infinite and huge numbers are no figures, and are left out later as those of a built-in kind."""
+    """NaN, infinite and huge numbers become NaN, and are left out later, as for built-in kinds."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value) if abs(value) < 1e300 else math.nan
     raise Nonsense(f"{what} is {_shown(value)}; expected a number")

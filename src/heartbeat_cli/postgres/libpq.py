@@ -98,7 +98,7 @@ class Session:
 
     @property
     def encoding(self) -> str:
-        """That of the database, by PostgreSQL's name; '' where nobody says so, UNKNOWN where no driver knows it."""
+        """The database's, by PostgreSQL's name: "" if the server reports none, UNKNOWN if psycopg2 does not know it."""
         said = self._connection.get_parameter_status("server_encoding") or ""
         return said if said in ("", *driver().extensions.encodings) else "UNKNOWN"
 
@@ -247,7 +247,7 @@ def _parsed(dsn: str) -> dict[str, str]:
     if not ports_fit(params):
         raise Trouble("login", Text("the dsn cannot be read: {ports}", ports=PORTS))
     params.setdefault("fallback_application_name", "heartbeat")
-    params["client_encoding"] = "UTF8"  # in any other one, not every character could be sent
+    params["client_encoding"] = "UTF8"  # any other one lacks some characters
     return params
 
 

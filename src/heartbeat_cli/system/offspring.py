@@ -20,8 +20,8 @@ _START_TIME = 19  # among the fields of /proc/<pid>/stat after the name in brack
 
 
 def left_by(pid: int, until: float) -> bool:
-    """Whether a program runs that the run of this number started, or that comes from such a one. True where that is not
-    known by `until` (time.monotonic()), or where there is no /proc to read."""
+    """Whether a program runs that the run of this number started, or that comes from such a one. True if the search is
+    not over by `until` (time.monotonic()), or if there is no /proc."""
     try:
         return any(_marked(process.RUN_MARK, str(pid), until))
     except OSError:
@@ -35,8 +35,8 @@ def step_mark(argv: Sequence[str], cwd: str | None) -> str:
 
 
 def started_by(mark: str, until: float) -> float | None:
-    """When (epoch seconds) the newest program began that a step of this mark has started and that still runs, of those
-    that are read by `until` (time.monotonic()); None where there is none."""
+    """When (epoch seconds) the newest program began that a step of this mark has started and that still runs; None if
+    none was found by `until` (time.monotonic())."""
     begun = list[float]()
     with suppress(OSError):
         for pid in _marked(STEP, mark, until):

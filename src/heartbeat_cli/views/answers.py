@@ -1,5 +1,6 @@
 """The commands with which a person answers the message of a fault, ready to be pasted into a shell."""
 
+import re
 from collections.abc import Iterable, Sequence
 from shlex import join, quote, split
 
@@ -9,6 +10,8 @@ from heartbeat_cli.domain.plain import one_line
 SILENCE = 60  # minutes
 _MOST = 5  # faults of a digest whose commands it shows: the list would push out what was seen
 _RESTARTS = (["systemctl", "restart"], ["/usr/bin/systemctl", "restart"], ["docker", "restart"])  # and a name
+# Of one unit or container: systemctl expands globs itself, and a target may be that of powering off.
+_ONE = re.compile(r"(?!-)(?!.*\.target$)[^*?\[\]]+", re.S)
 _COMMAND = 200  # characters of a command: one that is cut off could be another one
 
 
@@ -59,7 +62,8 @@ def _only_restarts(text: str) -> bool:
     except ValueError:  # a quotation mark without its partner
         return False
     *program, name = [word for word in words[1 if words[:1] == ["sudo"] else 0 :] if word != "--user"] or [""]
-    return one_line(text, _COMMAND) == text == join(words) and program in _RESTARTS and not name.startswith("-")
+    plain = one_line(text, _COMMAND) == text == join(words)
+    return plain and program in _RESTARTS and _ONE.fullmatch(name) is not None
 
 
 def has_no_incident(alert: Alert) -> bool:

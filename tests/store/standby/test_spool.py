@@ -255,7 +255,8 @@ def test_a_spool_that_refuses_what_it_would_start_with_starts_empty(store: Datab
             "CREATE TRIGGER refuse BEFORE INSERT ON heartbeat_beats BEGIN SELECT RAISE(ABORT, 'no beats today'); END"
         )
     kept = begun(store, tmp_path / "spool.db")
-    assert spool.current_outage(kept) is not None
+    outage = spool.current_outage(kept)
+    assert outage is not None and "begun without what was known" in outage.reason and "no beats today" in outage.reason
     assert kept.rows("SELECT count(*) FROM heartbeat_beats") == [(0,)]
     replayed(kept, store)
     assert store.rows("SELECT count(*) FROM heartbeat_beats") == [(1,)]

@@ -125,18 +125,24 @@ def store(opened: Any, where: str) -> Iterator[Finding]:
                 asked=(asked - ready) * 1000,
             )
             yield Finding("store", "ok", text)
-            if db.encoding:
-                text = Text(
-                    "its database has the encoding {encoding}: characters that this lacks are kept as code points, and"
-                    " queries of your own may fail over them",
-                    encoding=db.encoding,
-                )
-                yield Finding("store", "warn", text, Text("make the database anew with the encoding UTF8"))
+            yield from _encoding(db.other_encoding)
     except StoreError as error:
         yield Finding("store", "bad", str(error), _store_advice(where, str(error)))
     except HeartbeatError as error:
         why, _, mend = str(error).rpartition("; ")
         yield Finding("store", "bad", Text("not opened: {why}", why=why), mend)
+
+
+def _encoding(other: str) -> Iterator[Finding]:
+    """`other` is "" for UTF8."""
+    if other:
+        text = Text(
+            "the database has the encoding {encoding}, not UTF8: characters outside of it may be stored as escapes, and"
+            " queries of your own on JSON columns may fail",
+            encoding=other,
+        )
+        advice = Text("recreate the database with the encoding UTF8: see docs/recipes/backup.md")
+        yield Finding("store", "warn", text, advice)
 
 
 def _store_advice(where: str, said: str) -> str:

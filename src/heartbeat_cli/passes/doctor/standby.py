@@ -1,4 +1,4 @@
-"""What this host has kept for a store while that was away."""
+"""The spools of this host, and what they wait for."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,12 +16,12 @@ def findings(config: Config) -> Iterator[Finding]:
         outage = spool_files.query(path, config.heartbeat.store_timeout, spool.current_outage)
         if outage is not None:
             text = Text(
-                "{path}: passes are kept here since {since}, in place of the store: {reason}",
+                "{path}: has kept passes in place of the store since {since}: {reason}",
                 path=str(path),
                 since=datetime.fromtimestamp(outage.started, UTC).isoformat(timespec="seconds"),
                 reason=outage.reason,
             )
-            advice = Text("the next pass brings them into the store, once it takes them: mend what the reason says")
+            advice = Text("mend what the reason says; the next pass that reaches the store replays them")
             yield Finding("state", "warn", text, advice)
     for path in spool.aside(folder):
         advice = Text("it goes into its store when that is back; when it will not be, remove the file")

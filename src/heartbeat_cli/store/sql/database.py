@@ -28,8 +28,8 @@ _MAX_VALUES = 30_000  # SQLite takes 32,766 values a statement, PostgreSQL build
 
 
 class DatabaseError(StoreError):
-    """A statement failed. `where` is the store, `damaged` whether its file is not a sound database (any more), and
-    `refused` whether the store would not take the values, while it is sound itself."""
+    """A statement failed. `where` is the store, `damaged` whether its file is not a sound database, and `refused`
+    whether the store is sound, but does not take these values."""
 
     def __init__(self, where: str, text: str, damaged: bool = False, refused: bool = False) -> None:
         super().__init__(f"store {where}: {text}")
@@ -53,7 +53,7 @@ class Database:
     dialect: str
     begin: str
     where: str
-    encoding = ""  # of a database that is not in UTF8
+    other_encoding = ""  # of a PostgreSQL database, unless it is UTF8
     server = ""  # which of the hosts that `where` may name
     observer = ""  # the host whose pass uses it: what it enqueues is its own to send ("": anybody's)
     is_apart = False  # whether it stands in for a store that other hosts may reach
@@ -171,10 +171,10 @@ class Database:
 
     def _store_error(self, error: Exception) -> StoreError:
         text = " ".join(str(error).split()) or type(error).__name__
-        return DatabaseError(self.where, redact(text), *self._nature(error))
+        return DatabaseError(self.where, redact(text), *self._damaged_or_refused(error))
 
-    def _nature(self, error: Exception) -> tuple[bool, bool]:
-        """Whether the error says that the file is damaged, and whether it says that the values were refused."""
+    def _damaged_or_refused(self, error: Exception) -> tuple[bool, bool]:
+        """Whether the error means a damaged file, and whether it means refused values."""
         name = getattr(error, "sqlite_errorname", None) or ""
         return name in _DAMAGED, name.startswith("SQLITE_CONSTRAINT")
 

@@ -20,9 +20,9 @@ _CATEGORIES = " ".join(f"WHEN {number} THEN '{word}'" for number, word in enumer
 _NUMBER = "^(-|)[0-9]{1,18}([.][0-9]{1,30}|)([eE](-|[+]|)[0-9]{1,2}|)$"
 _PAIR = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # of escapes that make one character
 _SOUND = rf"regexp_replace(CAST({{0}} AS TEXT), '{_PAIR}', '', 'g') !~* '\\u(0000|d[89a-f])'"
-# In a database that is not UTF8 they fail for the escape of any character that its encoding lacks: there they read it
-# without its backslash. Escaped backslashes are matched, so that the next one is not taken for half of such a pair.
-_READ = (
+# In a database that is not UTF8 they fail on the escape of a character that the encoding lacks: there the backslash of
+# each \uXXXX is removed first. `\\` is matched as a pair, so that its second half begins no escape.
+_WITHOUT_ESCAPES = (
     "CASE WHEN (SELECT getdatabaseencoding()) = 'UTF8' THEN {0} ELSE"
     r" CAST(regexp_replace(CAST({0} AS TEXT), '(\\\\)|\\(u[0-9a-fA-F]{4})', '\1\2', 'g') AS JSON) END"
 )
@@ -93,8 +93,9 @@ _FUNCTIONS = {
         "shown": "{0}",
         "slot": "CAST(floor((EXTRACT(EPOCH FROM {0}) - :start) / :step) AS INTEGER)",
         "items": "LATERAL json_array_elements"
-        f"(CASE WHEN json_typeof({{0}}) = 'array' AND {_SOUND} THEN {_READ} ELSE '[]' END)",
-        "pairs": f"json_each_text(CASE WHEN json_typeof({{0}}) = 'object' AND {_SOUND} THEN {_READ} ELSE '{{}}' END)",
+        f"(CASE WHEN json_typeof({{0}}) = 'array' AND {_SOUND} THEN {_WITHOUT_ESCAPES} ELSE '[]' END)",
+        "pairs": "json_each_text"
+        f"(CASE WHEN json_typeof({{0}}) = 'object' AND {_SOUND} THEN {_WITHOUT_ESCAPES} ELSE '{{}}' END)",
     },
 }
 _WORD = re.compile(r"\{([a-z]\w*)(?::([^{}]*))?\}")  # the innermost ones: an argument may hold others

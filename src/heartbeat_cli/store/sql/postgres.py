@@ -43,7 +43,7 @@ class Postgres(Database):
         super().__init__(session, libpq.Trouble)
         self._unreadable = casts.unreadable()
         self._codec = postgres_session.codec(session.encoding)
-        self.encoding = session.encoding if session.encoding != "UTF8" else ""
+        self.other_encoding = session.encoding if session.encoding != "UTF8" else ""
         self._driver_sql = postgres_session.driver_sql
         self._sql: dict[str, str] = {}  # statements as the driver wants them
 
@@ -87,7 +87,7 @@ class Postgres(Database):
         with self.with_timeout(long):
             return self.rows(f"{longer}; SELECT pg_advisory_xact_lock({lock}); {usual}; {sql}", params)
 
-    def _nature(self, error: Exception) -> tuple[bool, bool]:
+    def _damaged_or_refused(self, error: Exception) -> tuple[bool, bool]:
         return False, (getattr(error, "code", None) or "")[:2] in _VALUES_REFUSED
 
     def _begin(self, statement: float, lock: float) -> str:
@@ -100,7 +100,7 @@ class Postgres(Database):
         if self._codec is not None:
             from heartbeat_cli.store.sql import postgres_session
 
-            params = postgres_session.translatable(params, self._codec)
+            params = postgres_session.encodable(params, self._codec)
         begun = time.monotonic()
         if self.time_left is not None and self.time_left <= 0:
             raise DatabaseError(

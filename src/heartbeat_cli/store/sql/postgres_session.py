@@ -16,7 +16,7 @@ TIMESTAMPTZ = 1184  # the type's oid, as in PostgreSQL's pg_type.dat
 _IDLE_TIMEOUTS, _MIN_IDLE = 2.0, 1.0
 _WITH_TCP_TIMEOUT = 120_000  # PostgreSQL 12
 _ANY_TEXT = ("UTF8", "SQL_ASCII", "")
-_SINGLE_BYTE = ("iso8859_", "cp125", "koi8_")  # how the names of Python's codecs begin
+_SAME_IN_PYTHON = ("iso8859_", "cp125", "koi8_")  # how the names of Python's codecs begin
 _LONGEST = 64  # characters of a time; what is remembered of the last ones is bounded by it
 _NAMED_VALUE = re.compile(r"(?<![:\w]):([a-z]\w*)")  # `:name`, and not the type of a cast, as in `::float8`
 
@@ -43,25 +43,25 @@ def _seconds(text: str) -> float:
 
 
 def codec(encoding: str) -> str | None:
-    """The codec for the texts that a database of this encoding takes, None where it takes any. With several bytes a
-    character, where Python and PostgreSQL differ in single characters, that is ASCII."""
+    """The Python codec for text that a database of this encoding takes; None if it takes any. It is ASCII except for
+    the ISO 8859, Windows 125x and KOI8 encodings: in others Python and PostgreSQL may differ about a character."""
     if encoding in _ANY_TEXT:
         return None
     from heartbeat_cli.postgres.driver import driver
 
     name = driver().extensions.encodings.get(encoding, "ascii")
-    return name if name.startswith(_SINGLE_BYTE) else "ascii"
+    return name if name.startswith(_SAME_IN_PYTHON) else "ascii"
 
 
-def translatable(params: Params, codec: str) -> Params:
-    """The values of a statement, each character that the codec lacks written as its code point (`\\u6f22`): the server
+def encodable(params: Params, codec: str) -> Params:
+    """The values of a statement, every character that the codec lacks as an escape (`\\u6f22`, `\\xfc`). The server
     would refuse the statement, and with it the whole pass."""
     if isinstance(params, Mapping):
-        return {name: _translatable(value, codec) for name, value in params.items()}
-    return [_translatable(value, codec) for value in params]
+        return {name: _encodable(value, codec) for name, value in params.items()}
+    return [_encodable(value, codec) for value in params]
 
 
-def _translatable(value: Any, codec: str) -> Any:
+def _encodable(value: Any, codec: str) -> Any:
     if not isinstance(value, str) or value.isascii():
         return value
     return value.encode(codec, "backslashreplace").decode(codec)

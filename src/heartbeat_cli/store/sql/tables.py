@@ -9,9 +9,9 @@ from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.sql.database import Database, Row
 from heartbeat_cli.store.sql.text import storable
 
-_BITS = 31  # of whole numbers beside their sign: PostgreSQL's INTEGER
-_SMALL = {"failure": 15}  # its SMALLINT
-_FRACTIONS = frozenset({"response_time"})  # a DOUBLE PRECISION
+_INTEGER_BITS = 31  # of PostgreSQL's INTEGER, without the sign
+_SMALLINT_BITS = {"failure": 15}  # by column
+_FRACTIONAL = frozenset({"response_time"})
 # In PostgreSQL's JSON; whoever may write to the store may have put it there.
 _ENDLESS = ("Infinity", "-Infinity", "NaN")
 # Seconds since the epoch, the second in the year 9999. What no heartbeat writes (`infinity`, a year of five digits, one
@@ -32,10 +32,18 @@ class PortableTable(Record):
     numbers: frozenset[str] = frozenset()
     optional: frozenset[str] = frozenset()
 
-    def fits(self, row: Row) -> bool:
-        """Whether each value of the row is of its column's type, or could be read as one: PostgreSQL's tables may have
-        been altered."""
-        return self.fitted(row) is not None
+    def is_as_made(self, row: Row) -> bool:
+        """Whether each value of the row is of the type that its column was made with: PostgreSQL's tables may have been
+        altered. An empty value says nothing of that."""
+        pairs = zip(self.columns, row, strict=True)
+        return all(value is None or self._is_of_type(column, value) for column, value in pairs)
+
+    def _is_of_type(self, column: str, value: object) -> bool:
+        if column in self.flags:
+            return isinstance(value, bool)
+        if column in self.times or column in self.numbers:
+            return value in _ENDLESS or (isinstance(value, int | float) and not isinstance(value, bool))
+        return isinstance(value, str)
 
     def fitted(self, row: Row) -> Row | None:
         """A row of another store, or of a file, as this one can hold it and heartbeat reads it; None where a value is
@@ -46,8 +54,8 @@ class PortableTable(Record):
             return None
 
     def usable(self, rows: Iterable[Row]) -> list[Row]:
-        """Rows as `fitted` has them, without those that do not fit, the last one of each key: PostgreSQL refuses a
-        statement that writes a row twice."""
+        """The rows, each as `fitted` returns it. Rows that do not fit are left out; of several with one key the last is
+        kept, because PostgreSQL refuses a statement that writes a row twice."""
         places = [self.columns.index(key) for key in self.keys]
         fitted = (row for row in map(self.fitted, rows) if row is not None)
         return list({tuple(row[place] for place in places): row for row in fitted}.values())
@@ -65,7 +73,11 @@ class PortableTable(Record):
         elif column in self.numbers:
             if value in _ENDLESS or (isinstance(value, float) and not isfinite(value)):
                 return self._fitted(column, None)
-            fits = _is_number(value) if column in _FRACTIONS else _is_whole(value, _SMALL.get(column, _BITS))
+            fits = (
+                _is_number(value)
+                if column in _FRACTIONAL
+                else _is_whole(value, _SMALLINT_BITS.get(column, _INTEGER_BITS))
+            )
         else:
             fits = isinstance(value, str) and storable(value) == value
         if not fits:
@@ -99,12 +111,12 @@ class PortableTable(Record):
 
 
 def _is_number(value: object) -> bool:
-    """Whether both stores take it as a number, which may have a fraction; SQLite's whole ones have 64 bits at most."""
+    """Whether both stores take it as a number, with or without a fraction. SQLite's whole ones have 64 bits."""
     return isinstance(value, float) or _is_whole(value, 63)
 
 
 def _is_whole(value: object, bits: int) -> bool:
-    """Whether it is a whole number of so many bits beside its sign."""
+    """Whether it is a whole number of at most `bits` bits, without the sign."""
     return isinstance(value, int) and not isinstance(value, bool) and -(2**bits) <= value < 2**bits
 
 

@@ -212,13 +212,13 @@ class Keeper:
         except DatabaseError as error:
             if not error.refused or error.where != db.where:
                 raise
-            # It is a copy only: held against a sound store, it would keep this host off it for good.
-            aside = self._mirror.with_name(mirror.REFUSED)
-            with suppress(OSError):  # then the next copy is written over it
-                self._mirror.replace(aside)
+            # The mirror is only a copy: if it stopped every pass, this host would stay off a sound store.
+            kept = self._mirror.with_name(mirror.REFUSED)
+            with suppress(OSError):  # then the next mirror is written over it
+                self._mirror.replace(kept)
             self._head = None
-            said = Text("{error}; what was kept of it is put aside as {path}", error=str(error), path=str(aside))
-            self.remarks.append(said)
+            text = Text("{error}; nothing was restored from the mirror, which is kept as {path}")
+            self.remarks.append(text.with_values(error=str(error), path=str(kept)))
             return
         if found is None:
             self.remarks.append(f"{db.where}: is another store than before; what was kept for that one is left alone")

@@ -148,7 +148,7 @@ def _unpacked(db: Database, table: tables.PortableTable, text: object) -> list[R
         found = None
     if not isinstance(found, list) or not all(isinstance(row, list) for row in found):
         raise DatabaseError(db.where, "sent a value that cannot be read (no rows in JSON)")
-    if found and not (len(found[0]) == len(table.columns) and table.fits(found[0])):
+    if found and not (len(found[0]) == len(table.columns) and table.is_as_made(found[0])):
         raise DatabaseError(db.where, f"{table.name} has columns of other types than heartbeat made; was it altered?")
     return [tuple(row) for row in found]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from heartbeat_cli.domain.checking.coverage import Degraded
-from heartbeat_cli.domain.plain import whole
+from heartbeat_cli.domain.plain import one_line, whole
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.history import gaps
@@ -107,13 +107,15 @@ def begin(
 
 
 def _fill(db: Database, copy: mirror.Snapshot, begun: Degraded, store: str) -> None:
-    """Start with the rows of the copy; with none where they are refused: a pass without a spool checks nothing."""
+    """Fill the spool from the copy. If its rows are refused, the spool starts empty, and its reason says so: without a
+    spool the pass would check nothing."""
     try:
         _start_with(db, mirror.usable(copy), begun, store)
     except DatabaseError as error:
         if not error.refused:
             raise
-        _start_with(db, {}, begun, store)
+        why = Text("{reason}; begun without what was known: {error}", reason=begun.reason, error=str(error))
+        _start_with(db, {}, begun._replace(reason=one_line(why, 1_000)), store)
 
 
 def _start_with(db: Database, copy: mirror.Snapshot, begun: Degraded, store: str) -> None:
