@@ -158,7 +158,7 @@ def encodings(secret: str) -> set[str]:
     for one in plain:
         found |= {one, *_as_text(one), *_as_letters(one.encode("utf-8", "surrogateescape"))}
         found |= {"\0".join(one), " ".join(one), *_each_escaped(one)}
-        found |= _as_letters(one.encode("utf-16-le", "surrogatepass"))
+        found |= {form for end in "lb" for form in _as_letters(one.encode(f"utf-16-{end}e", "surrogatepass"))}
         if not one.isascii():  # in the password of an address, as requests sends it
             found |= _as_letters(one.encode("latin-1", "replace"))
     found |= {one.replace("\\", "\\\\") for one in found if "\\" in one}  # any of these in JSON
@@ -216,10 +216,14 @@ def _each_escaped(text: str) -> set[str]:
 
 
 def _as_letters(data: bytes) -> set[str]:
-    """As base64 and hex. In base64 three bytes are four letters, so a secret that stands after other text (`user:`) has
-    one of three forms; letters that hold bits of its neighbours are left out."""
+    """As base64, hex and lists of numbers (bytes as Go, Rust, Node and C write them). In base64 three bytes are four
+    letters, so a secret that stands after other text (`user:`) has one of three forms; letters that hold bits of its
+    neighbours are left out."""
     digits = {hexlify(data, *between).decode() for between in ((), (":",), (" ",), ("-",))}
-    found = digits | {one.upper() for one in digits}
+    digits |= {between.join(f"{byte:02x}" for byte in data) for between in (", ", ",")}
+    digits |= {between.join(f"0x{byte:02x}" for byte in data) for between in (", ", ",", " ")}
+    found = digits | {one.upper() for one in digits} | {one.upper().replace("0X", "0x") for one in digits}
+    found |= {between.join(map(str, data)) for between in (" ", ", ", ",")}
     for offset in range(3):
         text = b2a_base64(b"\0" * offset + data, newline=False).decode()
         core = text[-(-offset * 8 // 6) : (offset + len(data)) * 8 // 6]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli.channels import apprise
+from heartbeat_cli.channels import _apprise_child, apprise
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.errors import DeliveryError
 from tests.parts import hostile
@@ -61,6 +61,18 @@ def test_where_the_service_wants_html_the_text_is_escaped(service: Server) -> No
     send(address(service, "json") + "?format=html")
     said = json.loads(service.seen[0].body)["message"]
     assert "&lt;script&gt;" in said and "<script>" not in said
+
+
+@pytest.mark.parametrize("scheme", ["json", "mmost"])
+def test_what_a_target_says_calls_nobody_and_hides_no_address(service: Server, scheme: str) -> None:
+    """Discord and Mattermost take it for a mention of everybody, and for a link behind other words."""
+    said = "@everyone @Here <@123> <!channel> [Acknowledge](https://evil.invalid/) [a][b] a@b.example [0] x"
+    child = _apprise_child._without_marks(said)
+    assert child.replace("\u2060", "") == said
+    assert not [mark for mark in ("@everyone", "@Here", "<@1", "<!c", "](", "][") if mark in child]
+    assert "a@b.example [0] x" in child
+    send(address(service, scheme, "a" * 26), text=said)
+    assert "](https" not in service.seen[0].body.decode()
 
 
 @pytest.mark.parametrize(

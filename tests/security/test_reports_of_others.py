@@ -242,6 +242,9 @@ def _advice_with(restart: object, kind: str = "agent") -> str:
         "systemctl restart 'evi[l]'",
         "sudo systemctl restart evil.target",
         "docker restart ''",
+        "sudo",
+        "sudo --user systemctl restart evil",
+        "--user systemctl restart evil",
         "docker restart " + "evil" * 100,
     ],
 )

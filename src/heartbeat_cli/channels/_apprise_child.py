@@ -9,6 +9,7 @@ What to send comes as JSON on standard input, what became of it goes as JSON to 
 import json
 import logging
 import os
+import re
 import resource
 import signal
 import sys
@@ -17,6 +18,7 @@ from urllib.parse import urljoin, urlsplit
 
 _MEMORY = 67_108_864  # bytes for one message and its answer, besides Apprise itself
 _LOGGED = 2_000  # characters
+_MARKS = re.compile(r"@(?=everyone|here|channel|all)|<(?=[@!#&])|\](?=[(\[:])", re.IGNORECASE)
 
 
 def main() -> None:
@@ -47,12 +49,19 @@ def _sent(given: dict[str, Any]) -> dict[str, Any]:
         if "overflow=" not in given["url"]:
             service.overflow_mode = apprise.OverflowMode.TRUNCATE
         kind, plain = apprise.NotifyType(given["kind"]), apprise.NotifyFormat.TEXT
-        taken = service.notify(body=given["body"], title=given["title"], body_format=plain, notify_type=kind)
+        body, title = (_without_marks(given[name]) for name in ("body", "title"))
+        taken = service.notify(body=body, title=title, body_format=plain, notify_type=kind)
     except Exception as error:  # a hundred plugins of others
         return {"trouble": "failed", "error": type(error).__name__}
     # Apprise answers the same to a refusal and to an answer that was lost.
     name = str(service.service_name)
     return {"taken": True} if taken else {"trouble": "refused", "service": name, "heard": heard[:1]}
+
+
+def _without_marks(text: str) -> str:
+    """The text, with an invisible sign in what Discord, Mattermost and others take for a mention of everybody or for a
+    link behind other words: a target says what it likes, and Apprise escapes nothing there."""
+    return _MARKS.sub("\\g<0>\u2060", text)
 
 
 def _listener(heard: list[str]) -> logging.Handler:

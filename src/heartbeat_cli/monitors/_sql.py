@@ -73,7 +73,7 @@ def _of_postgres(dsn: str, query: str, deadline: float, most_bytes: int, most_ro
         session.read_as(casts.INTERVAL, "SECONDS", casts.interval_seconds)
         try:
             # The driver puts values in the places of %s.
-            rows = session.bounded_rows(query.replace("%", "%%"), deadline=deadline)
+            rows = session.bounded_rows(query.replace("%", "%%"), deadline=deadline, of_user=True)
         except libpq.Trouble as trouble:
             raise _no_answer(trouble, time.monotonic() - begun) from None
         return table(session.columns, rows, most_rows, begun, asked)

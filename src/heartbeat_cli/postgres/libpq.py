@@ -13,7 +13,6 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from heartbeat_cli.domain.plain import duration, one_line, port, system_words
@@ -53,9 +52,10 @@ _LOGIN_THERE = (
     r"|does not exist|existiert nicht|no existe|n'existe pas|non esiste|存在しません|不存在|없음"
     r"|не существует|не існує|finns inte|existerar inte|არ არსებობს"
 )
-# Sent ahead of a statement in the same message: one transaction, so nothing stays behind in a session that a
-# pooler hands on. A start-up option would be refused by most poolers.
+# Sent ahead of a statement in one message, thus one transaction: nothing stays behind in a session that a pooler hands
+# on. A start-up option would be refused by most poolers.
 _BOUNDS = "SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = %s; SET LOCAL lock_timeout = %s; "
+_OWN_NAMES = "SET LOCAL search_path = pg_catalog, pg_temp; "  # no functions of the database's owner: CVE-2018-1058
 
 
 class Trouble(Exception):
@@ -86,9 +86,7 @@ class Session:
     def __enter__(self) -> "Session":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     @property
@@ -142,10 +140,12 @@ class Session:
         """Hang up without waiting for the server."""
         self._line.close()
 
-    def bounded_rows(self, sql: str, values: Sequence[Any] = (), *, deadline: float) -> Any:
-        """`rows` of one statement, read-only, that the server itself gives up shortly before the deadline."""
+    def bounded_rows(self, sql: str, values: Sequence[Any] = (), *, deadline: float, of_user: bool = False) -> Any:
+        """`rows` of one read-only statement, which the server gives up shortly before the deadline. Its names are
+        PostgreSQL's own, unless it is the user's."""
         milliseconds = max(1, int((deadline - time.monotonic()) * 900))
-        return self.rows(_BOUNDS + sql, (milliseconds, milliseconds, *values), deadline=deadline)
+        sql = _BOUNDS + ("" if of_user else _OWN_NAMES) + sql
+        return self.rows(sql, (milliseconds, milliseconds, *values), deadline=deadline)
 
     def _trouble(self, error: Any) -> Trouble:
         if self._line.overrun:  # just now, or before

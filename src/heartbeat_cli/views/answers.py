@@ -9,7 +9,9 @@ from heartbeat_cli.domain.plain import one_line
 
 SILENCE = 60  # minutes
 _MOST = 5  # faults of a digest whose commands it shows: the list would push out what was seen
-_RESTARTS = (["systemctl", "restart"], ["/usr/bin/systemctl", "restart"], ["docker", "restart"])  # and a name
+_RESTARTS = [["docker", "restart"]]  # and a name
+for _systemctl in ("systemctl", "/usr/bin/systemctl"):
+    _RESTARTS += [[_systemctl, "restart"], [_systemctl, "--user", "restart"]]
 # Of one unit or container: systemctl expands globs itself, and a target may be that of powering off.
 _ONE = re.compile(r"(?!-)(?!.*\.target$)[^*?\[\]]+", re.S)
 _COMMAND = 200  # characters of a command: one that is cut off could be another one
@@ -61,7 +63,7 @@ def _only_restarts(text: str) -> bool:
         words = split(text)
     except ValueError:  # a quotation mark without its partner
         return False
-    *program, name = [word for word in words[1 if words[:1] == ["sudo"] else 0 :] if word != "--user"] or [""]
+    *program, name = (words[1:] if words[:1] == ["sudo"] else words) or [""]
     plain = one_line(text, _COMMAND) == text == join(words)
     return plain and program in _RESTARTS and _ONE.fullmatch(name) is not None
 

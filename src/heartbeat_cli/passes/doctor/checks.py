@@ -102,6 +102,7 @@ def plug_ins(config: Config) -> Iterator[Finding]:
 
 def store(opened: Any, where: str) -> Iterator[Finding]:
     """`opened` is the context manager that connects and migrates."""
+    from heartbeat_cli.passes.doctor import store_server
     from heartbeat_cli.store.sql import preferences
 
     where = redact(where)
@@ -125,24 +126,12 @@ def store(opened: Any, where: str) -> Iterator[Finding]:
                 asked=(asked - ready) * 1000,
             )
             yield Finding("store", "ok", text)
-            yield from _encoding(db.other_encoding)
+            yield from store_server.findings(db)
     except StoreError as error:
         yield Finding("store", "bad", str(error), _store_advice(where, str(error)))
     except HeartbeatError as error:
         why, _, mend = str(error).rpartition("; ")
         yield Finding("store", "bad", Text("not opened: {why}", why=why), mend)
-
-
-def _encoding(other: str) -> Iterator[Finding]:
-    """`other` is "" for UTF8."""
-    if other:
-        text = Text(
-            "the database has the encoding {encoding}, not UTF8: characters outside of it may be stored as escapes, and"
-            " queries of your own on JSON columns may fail",
-            encoding=other,
-        )
-        advice = Text("recreate the database with the encoding UTF8: see docs/recipes/backup.md")
-        yield Finding("store", "warn", text, advice)
 
 
 def _store_advice(where: str, said: str) -> str:
