@@ -292,7 +292,7 @@ def test_bounded_rows_cannot_write(database: str) -> None:
     execute(database, "CREATE TABLE kept (n int)")
     with libpq.connect(database, deadline=within(5)) as session:
         with pytest.raises(libpq.Trouble) as caught:
-            session.bounded_rows("INSERT INTO kept VALUES (1) RETURNING n", deadline=within(5))
+            session.bounded_rows("INSERT INTO public.kept VALUES (1) RETURNING n", deadline=within(5))
         assert caught.value.code == "25006"
 
 

@@ -18,7 +18,8 @@ from urllib.parse import urljoin, urlsplit
 
 _MEMORY = 67_108_864  # bytes for one message and its answer, besides Apprise itself
 _LOGGED = 2_000  # characters
-_MARKS = re.compile(r"@(?=everyone|here|channel|all)|<(?=[@!#&])|\](?=[(\[:])", re.IGNORECASE)
+# @**all** is Zulip's, @room Matrix's, <at …> Lark's.
+_MARKS = re.compile(r"@(?=_?\*|everyone|here|channel|all|room|topic|team|stream)|<(?=at\b|[@!#&])|\](?=[(\[:])", re.I)
 
 
 def main() -> None:

@@ -23,6 +23,10 @@ def driver() -> ModuleType:
     OpenSSL older than 1.1. Its Python part registers how a Decimal and a Range are sent, which heartbeat never does.
     Stubs satisfy it; other threads must not catch sight of them. Where they do not, psycopg2 is imported as it is.
     """
+    if "psycopg2" not in sys.modules:
+        from heartbeat_cli.postgres import foreign_files
+
+        foreign_files.shut_out()
     if "psycopg2" in sys.modules or threading.active_count() > 1:
         import psycopg2
 

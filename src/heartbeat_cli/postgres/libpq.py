@@ -248,15 +248,16 @@ def _parsed(dsn: str) -> dict[str, str]:
         raise Trouble("login", Text("the dsn cannot be read: {ports}", ports=PORTS))
     params.setdefault("fallback_application_name", "heartbeat")
     params["client_encoding"] = "UTF8"  # any other one lacks some characters
+    if not ("service" in params or {"PGGSSENCMODE", "PGSERVICE"} & os.environ.keys()):
+        params.setdefault("gssencmode", "disable")  # it would come before TLS, whatever `sslmode` asks for
     return params
 
 
 def parameters(dsn: str) -> Mapping[str, str]:
     """The DSN by keyword; nothing where it cannot be read."""
-    psycopg2 = driver()
     try:
-        return dict(psycopg2.extensions.parse_dsn(dsn))
-    except psycopg2.Error:
+        return dict(driver().extensions.parse_dsn(dsn))
+    except driver().Error:
         return {}
 
 
