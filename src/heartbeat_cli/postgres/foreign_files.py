@@ -56,8 +56,8 @@ def _read(path: str) -> str:
 
 
 def _is_ours(path: str | None) -> bool:
-    """Whether there is no such file to be put there by another user: in a sticky folder nobody can replace what is
-    ours."""
+    """Whether no other user can have made what stands there: in a sticky folder nobody can replace a file of ours.
+    True where tickets are in no file."""
     if path is None:
         return True
     try:
