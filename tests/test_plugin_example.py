@@ -1,5 +1,6 @@
 """The example package: its tests pass beside heartbeat's wheel, its types are right, and real cron watches by it."""
 
+import os
 import shutil
 import subprocess
 import time
@@ -22,7 +23,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 def run(installed: Installed, folder: Path, *words: str) -> None:
     argv = [str(installed.python), "-m", *words]
-    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    # A pytest that begins closes the folder of all test folders to other users; tests beside this one have some in it.
+    environment = {**os.environ, "PYTEST_DEBUG_TEMPROOT": str(folder)}
+    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=300, check=False, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -59,4 +62,6 @@ def test_cron_watches_by_it(installed: Installed, cron_file: Path, tmp_path: Pat
         assert made.returncode == 0, made.stderr
         cron_file.write_text(made.stdout.replace("* * * * * ", "* * * * * root "))
         until = time.monotonic() + 180  # cron's grain is a minute
-        assert b"ups is down" in sink.got.get(timeout=until - time.monotonic())
+        # A discovery that another test makes asks every server of this host, this one, too.
+        while b"ups is down" not in sink.got.get(timeout=max(0.1, until - time.monotonic())):
+            pass
