@@ -67,12 +67,12 @@ def test_where_the_service_wants_html_the_text_is_escaped(service: Server) -> No
 def test_what_a_target_says_calls_nobody_and_hides_no_address(service: Server, scheme: str) -> None:
     """Discord and Mattermost take it for a mention of everybody, and for a link behind other words."""
     said = "@everyone @Here <@123> <!channel> @**all** @_*x* @room <at id=1> [Acknowledge](https://evil.invalid/)"
-    said += " [a][b] a@b.example [0] x"
+    said += " [a][b] root@allhosts ops@team.example [0] x"
     child = _apprise_child._without_marks(said)
     assert child.replace("\u2060", "") == said
     marks = ("@everyone", "@Here", "<@1", "<!c", "](", "][", "@*", "@_", "@room", "<at")
     assert not [mark for mark in marks if mark in child]
-    assert "a@b.example [0] x" in child
+    assert "root@allhosts ops@team.example [0] x" in child, "what may be copied stays as it is"
     send(address(service, scheme, "a" * 26), text=said)
     assert "](https" not in service.seen[0].body.decode()
 

@@ -51,7 +51,7 @@ def test_a_step_ends_sessions_by_the_functions_of_the_server(owned: str) -> None
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("others", ["PUBLIC", "heartbeat_test_reader"])
+@pytest.mark.parametrize("others", ["PUBLIC", "heartbeat_test_reader", '"heartbeat test; DROP"'])
 def test_doctor_names_who_may_put_functions_beside_the_tables_of_the_store(
     database: str, tmp_path: Path, others: str
 ) -> None:

@@ -57,18 +57,22 @@ def test_encryption_by_kerberos_does_not_come_before_tls(monkeypatch: pytest.Mon
         ("includedir {folder}/more\n", None),
     ],
 )
-def test_where_the_tickets_are_is_said_by_kerberos(tmp_path: Path, said: str, file: str | None) -> None:
+def test_where_the_tickets_are_is_said_by_kerberos(
+    tmp_path: Path, said: str, file: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "more").mkdir()
     (tmp_path / "more/kcm").write_text("[libdefaults]\ndefault_ccache_name = KCM:\n")
     (tmp_path / "krb5.conf").write_text(said.replace("{folder}", str(tmp_path)))
-    assert foreign_files.ticket_file(str(tmp_path / "krb5.conf")) == file
+    monkeypatch.setenv("KRB5_CONFIG", str(tmp_path / "krb5.conf"))
+    assert foreign_files.ticket_file() == file
 
 
 def test_a_file_of_ones_own_is_used(tmp_path: Path) -> None:
     scratch.let_others_in(tmp_path)
-    mine, link = tmp_path / "mine", tmp_path / "link"
+    mine, link, pipe = tmp_path / "mine", tmp_path / "link", tmp_path / "pipe"
     mine.write_text("")
+    os.mkfifo(pipe)
     link.symlink_to(mine)
-    assert foreign_files._is_ours(str(mine))
-    for other in (link, tmp_path, tmp_path / "none"):
+    assert foreign_files._is_ours(str(mine)) and foreign_files._is_ours(str(tmp_path))
+    for other in (link, pipe, tmp_path / "none"):
         assert not foreign_files._is_ours(str(other)), json.dumps(str(other))

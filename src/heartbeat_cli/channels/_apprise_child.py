@@ -19,7 +19,9 @@ from urllib.parse import urljoin, urlsplit
 _MEMORY = 67_108_864  # bytes for one message and its answer, besides Apprise itself
 _LOGGED = 2_000  # characters
 # @**all** is Zulip's, @room Matrix's, <at …> Lark's.
-_MARKS = re.compile(r"@(?=_?\*|everyone|here|channel|all|room|topic|team|stream)|<(?=at\b|[@!#&])|\](?=[(\[:])", re.I)
+_MARKS = re.compile(
+    r"@(?=_?\*|everyone|here)|(?<!\w)@(?=(?:channel|all|room|topic|team|stream)\b)|<(?=at\b|[@!#&])|\](?=[(\[:])", re.I
+)
 
 
 def main() -> None:

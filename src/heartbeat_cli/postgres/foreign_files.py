@@ -26,9 +26,10 @@ def shut_out() -> None:
         os.environ["OPENSSL_CONF"] = os.devnull
 
 
-def ticket_file(configuration: str = _CONFIGURATION) -> str | None:
+def ticket_file() -> str | None:
     """Where Kerberos looks for our tickets; None where that is no file (KEYRING, KCM)."""
-    said = (found[1] for text in _texts(configuration) if (found := _CACHE.search(text)))
+    files = os.environ.get("KRB5_CONFIG", _CONFIGURATION).split(":")
+    said = (found[1] for one in files for text in _texts(one) if (found := _CACHE.search(text)))
     name = next(said, "/tmp/krb5cc_%{uid}")  # noqa: S108 - it is the danger that is named here
     sort, colon, path = name.partition(":")
     if colon and not sort.startswith("/"):
@@ -64,4 +65,5 @@ def _is_ours(path: str | None) -> bool:
         found = os.lstat(path)
     except OSError:
         return False  # somebody could make it now
-    return stat.S_ISREG(found.st_mode) and found.st_uid in (0, os.getuid())
+    sort = stat.S_IFMT(found.st_mode)  # a folder where the name begins with DIR
+    return sort in (stat.S_IFREG, stat.S_IFDIR) and found.st_uid in (0, os.getuid())

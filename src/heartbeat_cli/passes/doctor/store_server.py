@@ -7,7 +7,7 @@ from heartbeat_cli.domain.text import Text
 from heartbeat_cli.store.sql.database import Database
 
 _OPEN_SCHEMAS = """
-SELECT n.nspname, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END
+SELECT quote_ident(n.nspname), CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
 FROM pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
 WHERE n.nspname = ANY (current_schemas(false)) AND a.privilege_type = 'CREATE'
   AND a.grantee <> n.nspowner AND a.grantee <> (SELECT oid FROM pg_roles WHERE rolname = current_user)
